@@ -1,0 +1,3 @@
+//! The `postmortem` command.
+
+fn main() {}
