@@ -1,1 +1,5 @@
-//! The library behind the `postmortem` command.
+//! The library behind the `postmortem` command: bundle in, report out.
+
+pub mod bundle;
+pub mod passes;
+pub mod report;

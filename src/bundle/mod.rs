@@ -1,0 +1,1 @@
+//! The only input I/O: reads bundles and parses their members.

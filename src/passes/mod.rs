@@ -1,0 +1,1 @@
+//! Passes state facts; they never name a root cause.

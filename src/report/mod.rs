@@ -1,0 +1,3 @@
+//! The report model and its renderers.
+
+pub mod model;
