@@ -1,1 +1,48 @@
-//! Passes state facts; they never name a root cause.
+//! Passes: evidence in, named and typed facts out. A pass never names a root cause.
+
+pub mod code;
+pub mod crashes;
+pub mod fact;
+pub mod glob;
+pub mod groups;
+pub mod growth;
+pub mod hotspots;
+pub mod measures;
+pub mod pools;
+pub mod reason;
+pub mod roles;
+pub mod threads;
+pub mod waits;
+
+use crate::case::Case;
+use fact::{Fact, Facts};
+use threads::Population;
+
+/// Runs all passes over a case.
+pub fn run(case: &Case, populations: &[Population<'_>], judged: &[measures::Judged<'_>]) -> Facts {
+    let mut facts = Facts::default();
+    processes(case, populations, &mut facts);
+    for population in populations {
+        groups::state(case, population, &mut facts);
+        waits::state(case, population, &mut facts);
+        pools::state(case, population, &mut facts);
+    }
+    crashes::state(case, &mut facts);
+    measures::state(case, judged, &mut facts);
+    hotspots::state(case, &mut facts);
+    facts
+}
+
+fn processes(case: &Case, populations: &[Population<'_>], facts: &mut Facts) {
+    for subject in case.subject_ids() {
+        let mut fact = Fact::new("process", subject);
+        fact.set("runtime", case.subjects[subject as usize].runtime.as_str());
+        fact.set("signals", case.signals.iter().filter(|signal| signal.subject == subject).count());
+        let own: Vec<_> = populations.iter().filter(|population| population.subject == subject).collect();
+        fact.set("snapshots", own.iter().map(|population| population.censuses.len()).sum::<usize>());
+        if !own.is_empty() {
+            fact.set("threads", own.iter().map(|population| population.latest().total()).sum::<u64>());
+        }
+        facts.push(fact);
+    }
+}

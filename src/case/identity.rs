@@ -1,0 +1,171 @@
+//! Who is who: claims are joined only where they agree, and what names nobody goes to the only process that fits.
+
+use super::{ArtifactId, Subject, SubjectId};
+use postmortem_parsers::evidence::{Claims, Evidence, EventKind, ProfileKind, Runtime};
+use postmortem_parsers::tables::Tables;
+use std::collections::BTreeMap;
+
+/// Subjects, and the subject of each piece of evidence.
+pub struct Identified {
+    pub subjects: Vec<Subject>,
+    pub of: Vec<SubjectId>,
+}
+
+/// The runtime that a piece of evidence belongs to, if it tells.
+fn runtime_of(evidence: &Evidence) -> Runtime {
+    match evidence {
+        Evidence::Snapshot(snapshot) => snapshot.runtime,
+        Evidence::Events(events) => match events.kind {
+            EventKind::GoGcTrace | EventKind::GoSchedTrace => Runtime::Go,
+            EventKind::JvmGc => Runtime::Java,
+        },
+        Evidence::Series(series) if series.signal.starts_with("go.") => Runtime::Go,
+        Evidence::Series(series) if series.signal.starts_with("jvm.") => Runtime::Java,
+        _ => Runtime::Unknown,
+    }
+}
+
+/// The folder of an artifact without the folders that only name a time: what was captured beside what.
+fn folder(path: &str) -> String {
+    let mut parts: Vec<&str> = path.split('/').collect();
+    parts.pop();
+    parts.retain(|part| postmortem_parsers::time::instant(part.as_bytes()).is_none());
+    parts.join("/")
+}
+
+/// Whole-machine evidence that names no process: kernel logs, pressure of the node, system-wide profiles.
+fn is_machine_wide(evidence: &Evidence) -> bool {
+    match evidence {
+        Evidence::Profile(profile) => {
+            matches!(profile.kind, ProfileKind::Cpu | ProfileKind::Event) && profile.threads.iter().any(|t| t.pid > 0)
+        }
+        Evidence::Record(record) => record.claims.pid.is_some(),
+        _ => false,
+    }
+}
+
+/// Finds the subjects of a bundle.
+pub fn subjects(loose: &[(ArtifactId, Evidence)], paths: &[&str], tables: &Tables) -> Identified {
+    let mut subjects: Vec<Subject> = Vec::new();
+    // A process is its name; several pids of one name in a bundle are its lives.
+    let mut by_name: BTreeMap<String, SubjectId> = BTreeMap::new();
+    let mut by_pid: BTreeMap<u64, SubjectId> = BTreeMap::new();
+    for (_, evidence) in loose {
+        let Claims { pid: Some(pid), comm, .. } = evidence.claims() else { continue };
+        if is_machine_wide(evidence) {
+            continue;
+        }
+        let name = comm.clone().unwrap_or_default();
+        let known = by_pid.get(pid).copied().or_else(|| if name.is_empty() { None } else { by_name.get(&name).copied() });
+        let id = known.unwrap_or_else(|| {
+            subjects.push(Subject {
+                kind: "process",
+                name: name.clone(),
+                runtime: Runtime::Unknown,
+                pids: Vec::new(),
+                cgroups: Vec::new(),
+                joined_because: Vec::new(),
+            });
+            subjects.len() as SubjectId - 1
+        });
+        let subject = &mut subjects[id as usize];
+        if subject.name.is_empty() {
+            subject.name.clone_from(&name);
+        }
+        if !subject.pids.contains(pid) {
+            subject.pids.push(*pid);
+        }
+        by_pid.insert(*pid, id);
+        if !name.is_empty() {
+            by_name.insert(name, id);
+        }
+    }
+    let mut finder = Finder { subjects, by_pid, by_folder: BTreeMap::new(), tables };
+    let of = loose.iter().map(|(artifact, evidence)| finder.subject_of(paths[*artifact as usize], evidence)).collect();
+    for subject in &mut finder.subjects {
+        if subject.name.is_empty() {
+            subject.name = subject.pids.first().map_or("process".into(), |pid| format!("pid {pid}"));
+        }
+    }
+    Identified { subjects: finder.subjects, of }
+}
+
+struct Finder<'a> {
+    subjects: Vec<Subject>,
+    by_pid: BTreeMap<u64, SubjectId>,
+    /// The nameless process of a folder and runtime.
+    by_folder: BTreeMap<(String, Runtime), SubjectId>,
+    tables: &'a Tables,
+}
+
+impl Finder<'_> {
+    fn subject_of(&mut self, path: &str, evidence: &Evidence) -> SubjectId {
+        let claims = evidence.claims();
+        let runtime = runtime_of(evidence);
+        let named = claims.pid.and_then(|pid| self.by_pid.get(&pid).copied());
+        let (id, why) = match named {
+            Some(id) => (id, None),
+            None => self.by_context(path, runtime),
+        };
+        let subject = &mut self.subjects[id as usize];
+        if subject.runtime == Runtime::Unknown {
+            subject.runtime = runtime;
+        }
+        if let Evidence::Snapshot(snapshot) = evidence
+            && subject.name.is_empty()
+        {
+            subject.name = guess_name(snapshot, self.tables).unwrap_or_default();
+        }
+        if let Some(cgroup) = &claims.cgroup
+            && !subject.cgroups.contains(cgroup)
+        {
+            subject.cgroups.push(cgroup.clone());
+        }
+        if let Some(why) = why {
+            let reason = format!("{path}: {why}");
+            if subject.joined_because.len() < 50 && !subject.joined_because.contains(&reason) {
+                subject.joined_because.push(reason);
+            }
+        }
+        id
+    }
+
+    /// The subject of evidence that names nobody.
+    fn by_context(&mut self, path: &str, runtime: Runtime) -> (SubjectId, Option<&'static str>) {
+        let fits = |subject: &Subject| {
+            runtime == Runtime::Unknown || subject.runtime == Runtime::Unknown || subject.runtime == runtime
+        };
+        let mut fitting = (0..self.subjects.len()).filter(|&id| fits(&self.subjects[id]));
+        if let (Some(only), None) = (fitting.next(), fitting.next()) {
+            return (only as SubjectId, Some("names no process; the only one that fits"));
+        }
+        let key = (folder(path), runtime);
+        if let Some(&id) = self.by_folder.get(&key) {
+            return (id, Some("names no process; captured beside the others of this folder"));
+        }
+        self.subjects.push(Subject {
+            kind: "process",
+            name: String::new(),
+            runtime,
+            pids: Vec::new(),
+            cgroups: Vec::new(),
+            joined_because: Vec::new(),
+        });
+        let id = self.subjects.len() as SubjectId - 1;
+        self.by_folder.insert(key, id);
+        (id, None)
+    }
+}
+
+/// A name for a process that only its stacks tell of: the module of `main`'s file, or the main class.
+fn guess_name(snapshot: &postmortem_parsers::evidence::Snapshot, tables: &Tables) -> Option<String> {
+    if snapshot.runtime != Runtime::Go {
+        return None;
+    }
+    let main = snapshot.threads.iter().flat_map(|thread| tables.stack_frames(thread.stack)).find(|&&frame| {
+        tables.function(frame) == "main.main"
+    })?;
+    let file = tables.text(tables.get_frame(*main).file);
+    let folder = file.rsplit('/').nth(1)?;
+    (!matches!(folder, "" | "src" | "cmd" | "main" | "app")).then(|| folder.to_owned())
+}

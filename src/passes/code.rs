@@ -1,0 +1,147 @@
+//! Whose code a function is: the user's, the standard library's, or the runtime's.
+
+use postmortem_parsers::evidence::Runtime;
+use postmortem_parsers::tables::{FrameId, FrameKind, StackId, Tables};
+
+/// First path elements of Go's standard library.
+const GO_STD: &[&str] = &[
+    "archive", "bufio", "bytes", "cmp", "compress", "container", "context", "crypto", "database", "debug", "embed",
+    "encoding", "errors", "expvar", "flag", "fmt", "go", "hash", "html", "image", "index", "internal", "io", "iter",
+    "log", "maps", "math", "mime", "net", "os", "path", "plugin", "reflect", "regexp", "runtime", "slices", "sort",
+    "strconv", "strings", "structs", "sync", "syscall", "testing", "text", "time", "unicode", "unique", "unsafe",
+    "vendor", "weak",
+];
+
+/// Java packages that are not the user's own: the platform, servers, drivers and frameworks.
+const JAVA_LIBRARY: &[&str] = &[
+    "java.", "javax.", "jakarta.", "jdk.", "sun.", "com.sun.", "org.apache.", "org.eclipse.", "io.netty.",
+    "com.zaxxer.", "org.springframework.", "kotlin.", "kotlinx.", "scala.", "akka.", "org.hibernate.", "io.grpc.",
+    "com.google.common.", "org.jboss.", "io.undertow.", "com.mysql.", "org.postgresql.", "oracle.", "reactor.",
+    "io.vertx.", "okhttp3.", "org.slf4j.", "ch.qos.", "com.fasterxml.",
+];
+
+/// Native functions of the C library and of language runtimes.
+const NATIVE_LIBRARY: &[&str] = &[
+    "__*", "_IO_*", "_dl_*", "_int_*", "_start", "_exit", "clone", "clone3", "start_thread", "pthread_*", "futex_*",
+    "sem_*", "epoll_*", "poll", "select", "read", "write", "recv*", "send*", "accept*", "connect", "nanosleep",
+    "clock_nanosleep", "usleep", "sleep", "malloc", "calloc", "realloc", "free", "mem*", "str*", "syscall", "*@@*",
+    "std::*", "core::*", "alloc::*", "<std::*", "<core::*", "<alloc::*", "rust_*", "entry_SYSCALL*", "do_syscall*",
+    "raise", "abort", "gsignal", "_Z*St*", "operator new*", "operator delete*", "void std::*", "[unknown]", "??",
+];
+
+/// Whether a function is the user's own code.
+pub fn is_user(tables: &Tables, frame: FrameId, runtime: Runtime) -> bool {
+    let detail = tables.get_frame(frame);
+    if detail.kind == FrameKind::Kernel {
+        return false;
+    }
+    let function = tables.text(detail.function);
+    match runtime {
+        Runtime::Go => is_user_go(function),
+        Runtime::Java => is_user_java(function),
+        Runtime::Python => {
+            let file = tables.text(detail.file);
+            !(file.starts_with('<') || file.contains("/lib/python") || PYTHON_LIBRARY.contains(&file.rsplit('/').next().unwrap_or(file)))
+        }
+        Runtime::Kernel => false,
+        Runtime::Native | Runtime::Node | Runtime::Unknown => {
+            is_user_unknown(function) && !function.is_empty()
+        }
+    }
+}
+
+/// Files of Python's own library that show up in every dump.
+const PYTHON_LIBRARY: &[&str] = &[
+    "threading.py", "queue.py", "selectors.py", "socket.py", "ssl.py", "concurrent", "thread.py", "base_events.py",
+    "runners.py", "subprocess.py", "socketserver.py", "server.py", "client.py", "connection.py", "pool.py",
+];
+
+/// Whether a Go function is outside the standard library and the runtime.
+pub fn is_user_go(function: &str) -> bool {
+    let first = function.split(['/', '.']).next().unwrap_or(function);
+    if first == "main" {
+        return true;
+    }
+    if matches!(first, "_cgo_gotypes" | "C" | "type:" | "go:" | "_rt0_amd64" | "_rt0_amd64_linux" | "non-Go function" | "") {
+        return false;
+    }
+    // A first element with a dot is a host name; without one and not of the library, a local module.
+    let host = function.split('/').next().is_some_and(|element| element.contains('.') && function.contains('/'));
+    host || !GO_STD.contains(&first)
+}
+
+fn is_user_java(function: &str) -> bool {
+    !JAVA_LIBRARY.iter().any(|prefix| function.starts_with(prefix))
+}
+
+/// A function of unknown language: not known to be a library's of any.
+fn is_user_unknown(function: &str) -> bool {
+    let slashed = function.replace('/', ".");
+    !NATIVE_LIBRARY.iter().any(|pattern| super::glob::fits(pattern, function))
+        && !JAVA_LIBRARY.iter().any(|prefix| slashed.starts_with(prefix))
+        && (!looks_go(function) || is_user_go(function))
+}
+
+/// `net/http.(*conn).serve`, `runtime.gopark`: names that only Go makes.
+fn looks_go(function: &str) -> bool {
+    let first = function.split(['/', '.']).next().unwrap_or(function);
+    (function.contains(".(*") || function.starts_with("runtime.") || GO_STD.contains(&first))
+        && !function.contains("::")
+        && function.contains('.')
+}
+
+/// Index of the innermost user frame of a stack.
+pub fn innermost_user(tables: &Tables, stack: StackId, runtime: Runtime) -> Option<usize> {
+    tables.stack_frames(stack).iter().position(|&frame| is_user(tables, frame, runtime))
+}
+
+/// The receiver type of a Go method with its package: `pkg.(*T).m` and `pkg.(*T).m.func1` give `pkg.(*T)`.
+pub fn receiver_type(function: &str) -> Option<&str> {
+    let open = function.find(".(*")?;
+    let close = open + function[open..].find(')')?;
+    Some(&function[..=close])
+}
+
+/// A Go function without its closures: `pkg.f.func1.2` gives `pkg.f`.
+pub fn enclosing(function: &str) -> &str {
+    let package_end = function.rfind('/').map_or(0, |slash| slash + 1);
+    let tail = &function[package_end..];
+    let cut = [".func", ".gowrap", ".deferwrap"].iter().filter_map(|mark| tail.find(mark)).min();
+    match cut {
+        Some(cut) => &function[..package_end + cut],
+        None => function,
+    }
+}
+
+/// The package of a Go function: `example.com/x/pkg.(*T).m` gives `example.com/x/pkg`.
+pub fn package(function: &str) -> &str {
+    let start = function.rfind('/').map_or(0, |slash| slash + 1);
+    match function[start..].find('.') {
+        Some(dot) => &function[..start + dot],
+        None => function,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn go_code_is_told_by_its_import_path() {
+        for user in ["main.main", "example.com/svc/pkg/x.(*T).m", "shop.corp.example/cartd/internal/session.newItems", "myapp/store.Get", "github.com/a/b.F"] {
+            assert!(is_user_go(user), "{user}");
+        }
+        for library in ["net/http.(*conn).serve", "internal/poll.(*FD).Read", "runtime.gopark", "sync.(*Mutex).Lock", "time.Sleep"] {
+            assert!(!is_user_go(library), "{library}");
+        }
+    }
+
+    #[test]
+    fn parts_of_names() {
+        assert_eq!(receiver_type("a.com/p.(*T[...]).m.func1"), Some("a.com/p.(*T[...])"));
+        assert_eq!(enclosing("main.run.func1.2"), "main.run");
+        assert_eq!(enclosing("main.(*T).Start.gowrap1"), "main.(*T).Start");
+        assert_eq!(package("example.com/x/pkg.(*T).m"), "example.com/x/pkg");
+        assert_eq!(package("main.main"), "main");
+    }
+}

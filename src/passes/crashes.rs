@@ -1,0 +1,108 @@
+//! Processes that ended by their own fault, kills for memory, and tasks that the kernel saw stuck.
+
+use super::code;
+use super::fact::{Cite, Fact, Facts};
+use super::threads::site;
+use crate::case::{Case, Placed};
+use postmortem_parsers::evidence::{Record, RecordKind, Runtime};
+use std::collections::BTreeMap;
+
+/// States crash, kill and stall facts.
+pub fn state(case: &Case, facts: &mut Facts) {
+    for placed in &case.records {
+        match placed.what.kind {
+            RecordKind::Panic | RecordKind::Fatal | RecordKind::Signal => crash(case, placed, facts),
+            _ => {}
+        }
+    }
+    kills(case, facts);
+}
+
+fn crash(case: &Case, placed: &Placed<Record>, facts: &mut Facts) {
+    let record = &placed.what;
+    let mut fact = Fact::new("crash", placed.subject);
+    let kind = match record.kind {
+        RecordKind::Panic => "panic",
+        RecordKind::Fatal => "fatal",
+        _ => "signal",
+    };
+    let message = record.attribute("message").unwrap_or(&record.text);
+    fact.set("kind", kind).set("message", message);
+    fact.set("deadlock", message.contains("all goroutines are asleep"));
+    fact.set("quit", record.attribute("signal") == Some("SIGQUIT") && record.kind == RecordKind::Signal);
+    let user: Vec<_> = case
+        .tables
+        .stack_frames(record.stack)
+        .iter()
+        .copied()
+        .filter(|&frame| code::is_user(&case.tables, frame, Runtime::Go) && case.tables.function(frame) != "panic")
+        .collect();
+    fact.sites = user.iter().take(3).map(|&frame| site(&case.tables, frame, "blocked")).collect();
+    fact.set_known("site", fact.sites.first().map(|site| site.function.clone()));
+    fact.cites.push(Cite::new(placed.artifact, record.line, record.text.clone()));
+    facts.push(fact);
+}
+
+/// Kills that the kernel log reports, by victim's name; else those that the cgroup's counter or an exit status tells.
+fn kills(case: &Case, facts: &mut Facts) {
+    let mut by_victim: BTreeMap<(u32, String), Vec<&Placed<Record>>> = BTreeMap::new();
+    for placed in case.records.iter().filter(|placed| placed.what.kind == RecordKind::Kill) {
+        let victim = placed.what.attribute("victim").unwrap_or("").to_owned();
+        by_victim.entry((placed.subject, victim)).or_default().push(placed);
+    }
+    for ((subject, victim), all) in &by_victim {
+        let last = &all[all.len() - 1].what;
+        let number = |name: &str| last.attribute(name).and_then(|text| text.parse::<f64>().ok());
+        let mut fact = Fact::new("kill", *subject);
+        let by = if last.attribute("killer").is_some_and(|killer| killer.starts_with("global")) { "global" } else { "memcg" };
+        fact.set("by", by).set("victim", victim.as_str()).set("count", all.len());
+        let limit = number("limit_bytes").filter(|limit| *limit > 0.0);
+        fact.set_known("limit_bytes", limit);
+        let anon = number("anon_rss_bytes");
+        fact.set_known("victim_share", anon.zip(limit).map(|(anon, limit)| anon / limit));
+        if let (Some(anon), Some(limit)) = (anon, limit) {
+            fact.set("innocent", anon + number("shmem_rss_bytes").unwrap_or(0.0) < limit * 0.25);
+        }
+        fact.set_known("kernel_share", number("kmem_usage_bytes").or(number("stat.kernel")).zip(limit).map(|(k, l)| k / l));
+        fact.set_known("shmem_share", number("stat.shmem").zip(limit).map(|(s, l)| s / l));
+        if !victim.is_empty() {
+            fact.sites.push(crate::report::model::Site { function: victim.clone(), file: None, line: None, role: "blocked".into() });
+        }
+        for placed in all.iter().rev().take(3) {
+            fact.cites.push(Cite::new(placed.artifact, placed.what.line, placed.what.text.clone()));
+        }
+        facts.push(fact);
+    }
+    for subject in case.subject_ids() {
+        if by_victim.keys().any(|(of, _)| *of == subject) {
+            continue;
+        }
+        counted_kill(case, subject, facts);
+    }
+}
+
+/// A kill that only a counter tells of.
+fn counted_kill(case: &Case, subject: u32, facts: &mut Facts) {
+    let Some(counter) = case.signal(subject, "cgroup.memory.events.oom_kill") else { return };
+    facts.looked_for("kill", subject);
+    let (Some(first), Some(last)) = (counter.first(), counter.last()) else { return };
+    // A single sample tells that a kill happened in the life of the cgroup; two, that it happened in the capture.
+    let kills = if counter.samples.len() > 1 { last.value - first.value } else { last.value };
+    if kills < 1.0 {
+        return;
+    }
+    let at = counter.samples.iter().find(|sample| sample.value > first.value).unwrap_or(last);
+    let mut fact = Fact::new("kill", subject);
+    fact.set("by", "counter").set("count", kills);
+    fact.cites.push(Cite {
+        place: at.place,
+        says: format!("the cgroup's oom_kill counter went from {} to {}", first.value, last.value),
+    });
+    fact.sites.push(crate::report::model::Site {
+        function: case.subjects[subject as usize].name.clone(),
+        file: None,
+        line: None,
+        role: "blocked".into(),
+    });
+    facts.push(fact);
+}

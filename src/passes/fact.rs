@@ -1,0 +1,505 @@
+//! Facts: what passes state and patterns read. The table [`KINDS`] is closed; the loader checks patterns against it.
+
+use crate::case::{ArtifactId, Place, SubjectId};
+use crate::report::model::Site;
+use std::collections::BTreeMap;
+
+/// A value of an attribute. What could not be measured is absent, never a made-up number.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// A word or name.
+    Text(String),
+    /// A number in the unit that the attribute's name ends with (`_s`, `_bytes`) or a plain count or share.
+    Number(f64),
+    /// Yes or no.
+    Flag(bool),
+    /// Names, in order.
+    List(Vec<String>),
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Value::Text(text.to_owned())
+    }
+}
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Value::Text(text)
+    }
+}
+impl From<f64> for Value {
+    fn from(number: f64) -> Self {
+        Value::Number(number)
+    }
+}
+impl From<u64> for Value {
+    fn from(number: u64) -> Self {
+        Value::Number(number as f64)
+    }
+}
+impl From<usize> for Value {
+    fn from(number: usize) -> Self {
+        Value::Number(number as f64)
+    }
+}
+impl From<bool> for Value {
+    fn from(flag: bool) -> Self {
+        Value::Flag(flag)
+    }
+}
+impl From<Vec<String>> for Value {
+    fn from(list: Vec<String>) -> Self {
+        Value::List(list)
+    }
+}
+
+/// A line of an artifact and what it says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cite {
+    /// Where.
+    pub place: Place,
+    /// In words, with numbers and units.
+    pub says: String,
+}
+
+impl Cite {
+    /// A citation.
+    pub fn new(artifact: ArtifactId, line: u32, says: impl Into<String>) -> Self {
+        Cite { place: Place { artifact, line }, says: says.into() }
+    }
+}
+
+/// What a pass states about a subject.
+#[derive(Clone, Debug)]
+pub struct Fact {
+    /// A name of [`KINDS`].
+    pub kind: &'static str,
+    /// Whom it is about.
+    pub subject: SubjectId,
+    /// Measured attributes.
+    pub attributes: BTreeMap<&'static str, Value>,
+    /// Where it can be read.
+    pub cites: Vec<Cite>,
+    /// Places in the code, the best first.
+    pub sites: Vec<Site>,
+}
+
+impl Fact {
+    /// A fact without attributes yet.
+    pub fn new(kind: &'static str, subject: SubjectId) -> Self {
+        debug_assert!(kind_named(kind).is_some(), "fact {kind} is not in the table");
+        Fact { kind, subject, attributes: BTreeMap::new(), cites: Vec::new(), sites: Vec::new() }
+    }
+
+    /// States an attribute.
+    pub fn set(&mut self, name: &'static str, value: impl Into<Value>) -> &mut Self {
+        debug_assert!(
+            kind_named(self.kind).is_some_and(|kind| kind.attributes.iter().any(|a| a.name == name)),
+            "attribute {name} of {} is not in the table",
+            self.kind
+        );
+        self.attributes.insert(name, value.into());
+        self
+    }
+
+    /// States an attribute that may not have been measured.
+    pub fn set_known(&mut self, name: &'static str, value: Option<impl Into<Value>>) -> &mut Self {
+        if let Some(value) = value {
+            self.set(name, value);
+        }
+        self
+    }
+
+    /// A number by name.
+    pub fn number(&self, name: &str) -> Option<f64> {
+        match self.attributes.get(name) {
+            Some(Value::Number(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// A word by name.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.attributes.get(name) {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A yes or no by name.
+    pub fn flag(&self, name: &str) -> Option<bool> {
+        match self.attributes.get(name) {
+            Some(Value::Flag(flag)) => Some(*flag),
+            _ => None,
+        }
+    }
+}
+
+/// The type of an attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// Any text; conditions may be globs.
+    Text,
+    /// A number.
+    Number,
+    /// Yes or no.
+    Flag,
+    /// A list of names; a condition holds when one of them fits.
+    List,
+}
+
+/// An attribute of a kind of fact.
+#[derive(Clone, Copy, Debug)]
+pub struct Attribute {
+    /// Name.
+    pub name: &'static str,
+    /// Type.
+    pub of: Type,
+    /// What it means.
+    pub doc: &'static str,
+}
+
+/// A kind of fact.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// Name.
+    pub name: &'static str,
+    /// What it says.
+    pub doc: &'static str,
+    /// Attributes that choose which measurement is meant: where no fact has the chosen value, a condition is
+    /// unknown rather than false.
+    pub selectors: &'static [&'static str],
+    /// All attributes.
+    pub attributes: &'static [Attribute],
+}
+
+const fn a(name: &'static str, of: Type, doc: &'static str) -> Attribute {
+    Attribute { name, of, doc }
+}
+
+/// The reasons of the report schema.
+pub const REASONS: &[&str] = &[
+    "running", "runnable", "chan-send", "chan-receive", "nil-chan", "select", "mutex", "rwmutex-read",
+    "rwmutex-write", "waitgroup", "cond", "semaphore", "monitor-enter", "monitor-wait", "park", "futex",
+    "network-io", "dns", "disk-io", "syscall", "cgo", "sleep", "gc", "unknown",
+];
+
+/// Every kind of fact that passes state.
+pub const KINDS: &[Kind] = &[
+    Kind {
+        name: "process",
+        doc: "a process and what was captured of it",
+        selectors: &[],
+        attributes: &[
+            a("runtime", Type::Word(&["go", "java", "native", "python", "node", "kernel", "unknown"]), "language runtime"),
+            a("snapshots", Type::Number, "thread snapshots"),
+            a("signals", Type::Number, "signals measured"),
+            a("threads", Type::Number, "threads or goroutines in the latest snapshot"),
+        ],
+    },
+    Kind {
+        name: "group",
+        doc: "threads that wait at the same place for the same reason, in the latest snapshot",
+        selectors: &[],
+        attributes: &[
+            a("reason", Type::Word(REASONS), "why they wait"),
+            a("runtime", Type::Word(&["go", "java", "native", "python", "node", "kernel", "unknown"]), "language runtime"),
+            a("role", Type::Text, "row of the role catalogue; empty when none fits"),
+            a("idle", Type::Flag, "the role says that they wait harmlessly"),
+            a("in_task", Type::Flag, "they wait inside a request or task, not between two"),
+            a("site", Type::Text, "innermost function of user code"),
+            a("function", Type::Text, "innermost function of all"),
+            a("creator", Type::Text, "function that started most of them"),
+            a("frames", Type::List, "functions of the largest stack, innermost first"),
+            a("count", Type::Number, "how many"),
+            a("share", Type::Number, "share of all threads, 0..1"),
+            a("prev", Type::Number, "how many in the first snapshot"),
+            a("growth", Type::Number, "count less prev"),
+            a("never_fell", Type::Flag, "the count did not fall from one snapshot to the next"),
+            a("new_ids", Type::Number, "members that were not in the first snapshot"),
+            a("persisted", Type::Number, "share of the first snapshot's members that are still there, 0..1"),
+            a("moments", Type::Number, "snapshots that it was looked for in"),
+            a("span_s", Type::Number, "seconds from the first to the last snapshot"),
+            a("min_wait_s", Type::Number, "shortest wait that is printed"),
+            a("leaked", Type::Number, "members that the runtime itself marks as leaked"),
+            a("creators", Type::Number, "distinct goroutines that started them"),
+            a("orphans", Type::Number, "share of members whose starter is gone, 0..1"),
+            a("dead_creators", Type::Number, "distinct starters that are gone"),
+            a("stuck_creators", Type::Number, "share of members whose starter waits too, 0..1"),
+            a("self_started", Type::Flag, "started by the function in which they wait: a chain"),
+            a("parents", Type::Number, "share of members that started other waiting threads, 0..1"),
+            a("is_main", Type::Flag, "the main goroutine or thread"),
+            a("label_common", Type::Text, "label that all of them carry"),
+        ],
+    },
+    Kind {
+        name: "wait",
+        doc: "threads that wait for a lock, and what is known of its holder",
+        selectors: &[],
+        attributes: &[
+            a("shape", Type::Word(&["cycle", "self", "lost-owner", "holder-stuck", "convoy", "class-init"]), "how the wait ends"),
+            a("proof", Type::Word(&["declared", "owner", "address", "inferred"]), "what the shape rests on"),
+            a("runtime", Type::Word(&["go", "java", "native", "python", "node", "kernel", "unknown"]), "language runtime"),
+            a("reason", Type::Word(REASONS), "what most of them wait in"),
+            a("kinds", Type::List, "all reasons among them"),
+            a("members", Type::Number, "threads in the cycle, the holder included"),
+            a("waiters", Type::Number, "threads that wait for the same locks"),
+            a("count", Type::Number, "threads stuck in it: members and waiters"),
+            a("lock_sites", Type::Number, "distinct functions that wait for a lock"),
+            a("holder_reason", Type::Word(REASONS), "what the holder does"),
+            a("holder_site", Type::Text, "where the holder is"),
+            a("persisted", Type::Number, "share of the first snapshot's waiters that are still there, 0..1"),
+            a("moments", Type::Number, "snapshots that it was looked for in"),
+            a("growth", Type::Number, "waiters more than in the first snapshot"),
+            a("min_wait_s", Type::Number, "shortest wait that is printed"),
+            a("in_task", Type::Flag, "they wait inside a request or task"),
+        ],
+    },
+    Kind {
+        name: "pool",
+        doc: "a bounded resource and the threads that use it or wait for it",
+        selectors: &[],
+        attributes: &[
+            a("name", Type::Text, "name of the pool or library"),
+            a("kind", Type::Word(&["threads", "connections", "permits"]), "what is bounded"),
+            a("runtime", Type::Word(&["go", "java", "native", "python", "node", "kernel", "unknown"]), "language runtime"),
+            a("size", Type::Number, "threads of the pool"),
+            a("blocked", Type::Number, "threads that wait at the most common place in their tasks"),
+            a("blocked_share", Type::Number, "share of the pool that waits there, 0..1"),
+            a("count", Type::Number, "threads stuck"),
+            a("reason", Type::Word(REASONS), "why they wait"),
+            a("site", Type::Text, "where they wait"),
+            a("self_wait", Type::Flag, "they wait for tasks of their own pool"),
+            a("sleeping", Type::Flag, "they sleep in their task"),
+            a("moments", Type::Number, "snapshots that it was looked for in"),
+            a("persisted", Type::Number, "share of the first snapshot's blocked threads that are still there, 0..1"),
+            a("growth", Type::Number, "blocked threads more than in the first snapshot"),
+        ],
+    },
+    Kind {
+        name: "family",
+        doc: "threads whose names differ by numbers only",
+        selectors: &[],
+        attributes: &[
+            a("name", Type::Text, "the name with # for the numbers"),
+            a("runtime", Type::Word(&["go", "java", "native", "python", "node", "kernel", "unknown"]), "language runtime"),
+            a("count", Type::Number, "how many in the latest snapshot"),
+            a("growth", Type::Number, "more than in the first snapshot"),
+            a("moments", Type::Number, "snapshots"),
+            a("pools", Type::Number, "distinct first numbers: executors of one thread each have as many as threads"),
+            a("idle_share", Type::Number, "share that waits for work, 0..1"),
+            a("reason", Type::Word(REASONS), "why most of them wait"),
+            a("system", Type::Flag, "threads of the runtime itself"),
+        ],
+    },
+    Kind {
+        name: "trend",
+        doc: "how a signal went over time",
+        selectors: &["signal"],
+        attributes: &[
+            a("signal", Type::Text, "name of the signal"),
+            a("verdict", Type::Word(&["growing", "falling", "flat", "step", "plateau", "cyclic", "insufficient"]), "shape"),
+            a("n", Type::Number, "samples"),
+            a("span_s", Type::Number, "seconds from the first to the last"),
+            a("first", Type::Number, "first value"),
+            a("last", Type::Number, "last value while the subject lived"),
+            a("max", Type::Number, "largest value"),
+            a("delta", Type::Number, "last less first"),
+            a("ratio", Type::Number, "last to first"),
+            a("monotone", Type::Number, "share of steps that do not fall, 0..1"),
+            a("slope_per_hour", Type::Number, "fitted slope"),
+            a("p", Type::Number, "chance of such a slope without growth"),
+            a("limit", Type::Number, "limit that applies"),
+            a("limit_share", Type::Number, "largest value to the limit"),
+            a("exhausts_in_s", Type::Number, "seconds from the last sample until the limit at this rate"),
+        ],
+    },
+    Kind {
+        name: "level",
+        doc: "how high a signal stood",
+        selectors: &["signal"],
+        attributes: &[
+            a("signal", Type::Text, "name of the signal, or of a ratio of two"),
+            a("last", Type::Number, "last value"),
+            a("median", Type::Number, "median"),
+            a("max", Type::Number, "largest value"),
+            a("delta", Type::Number, "last less first: for counters, what happened in the capture"),
+            a("rate_per_s", Type::Number, "delta per second"),
+            a("n", Type::Number, "samples"),
+        ],
+    },
+    Kind {
+        name: "memory.part",
+        doc: "a part of the memory of a cgroup or process, against its limit",
+        selectors: &["part"],
+        attributes: &[
+            a("part", Type::Word(&["anon", "file", "shmem", "kernel", "go-live", "native", "used"]), "which part"),
+            a("bytes", Type::Number, "at the latest sample that lived"),
+            a("share_of_limit", Type::Number, "bytes to the limit, 0..1"),
+            a("grew_bytes", Type::Number, "more than at the first sample"),
+            a("share_of_growth", Type::Number, "share of the growth of the whole, 0..1"),
+            a("rising", Type::Number, "share of steps that do not fall, 0..1"),
+            a("n", Type::Number, "samples"),
+        ],
+    },
+    Kind {
+        name: "limit",
+        doc: "a limit that is set, or should be",
+        selectors: &["kind"],
+        attributes: &[
+            a("kind", Type::Word(&["memory", "memory-high", "gomemlimit", "gogc", "cpu", "gomaxprocs", "pids", "fds", "xmx"]), "which"),
+            a("value", Type::Number, "its value"),
+            a("unset", Type::Flag, "known not to be set"),
+            a("peak_share", Type::Number, "largest use to the limit, 0..1"),
+            a("of_memory", Type::Number, "share of the memory limit"),
+            a("hits", Type::Number, "how often it was met in the capture"),
+        ],
+    },
+    Kind {
+        name: "kill",
+        doc: "a process that was killed for memory",
+        selectors: &[],
+        attributes: &[
+            a("by", Type::Word(&["memcg", "global", "userspace", "counter", "exit"]), "who killed, or what tells of it"),
+            a("victim", Type::Text, "name of the victim"),
+            a("victim_share", Type::Number, "anonymous memory of the victim to the limit, 0..1"),
+            a("limit_bytes", Type::Number, "the limit that was met"),
+            a("count", Type::Number, "kills"),
+            a("innocent", Type::Flag, "the victims held less than a quarter of the limit"),
+            a("kernel_share", Type::Number, "kernel memory to the limit, 0..1"),
+            a("shmem_share", Type::Number, "tmpfs and shared memory to the limit, 0..1"),
+        ],
+    },
+    Kind {
+        name: "gc",
+        doc: "how a garbage collector worked",
+        selectors: &[],
+        attributes: &[
+            a("collector", Type::Text, "go, or the collector's name"),
+            a("cycles", Type::Number, "collections"),
+            a("cpu_percent", Type::Number, "share of the CPU over the life of the process, percent, at the last collection"),
+            a("live_to_goal", Type::Number, "live heap to the goal, median of the last quarter, 0..1"),
+            a("freed_share", Type::Number, "share of the heap that a collection frees, median of the last quarter"),
+            a("per_s", Type::Number, "collections per second, last half"),
+            a("live_bytes", Type::Number, "live heap after the last collection"),
+            a("span_s", Type::Number, "seconds from the first to the last collection"),
+            a("near_limit_share", Type::Number, "goal to GOMEMLIMIT or the memory limit, where known"),
+        ],
+    },
+    Kind {
+        name: "sched",
+        doc: "how the Go scheduler stood over a schedtrace",
+        selectors: &[],
+        attributes: &[
+            a("n", Type::Number, "lines"),
+            a("gomaxprocs", Type::Number, "processors"),
+            a("queue_median", Type::Number, "runnable goroutines that wait for a processor, median"),
+            a("queue_per_proc", Type::Number, "the same per processor"),
+            a("queue_max", Type::Number, "the same, largest"),
+            a("idle_share", Type::Number, "share of lines with an idle processor"),
+            a("threads_first", Type::Number, "threads at the first line"),
+            a("threads_last", Type::Number, "threads at the last line"),
+            a("threads_growth", Type::Number, "more than at the first line"),
+            a("threads_per_proc", Type::Number, "threads at the last line per processor"),
+            a("idle_threads_last", Type::Number, "threads without work at the last line"),
+            a("blocked_threads", Type::Number, "threads at the last line that are neither idle nor needed by a processor"),
+            a("threads_rising", Type::Number, "share of steps in which threads did not fall"),
+        ],
+    },
+    Kind {
+        name: "coupling",
+        doc: "two signals that went together",
+        selectors: &["a", "b"],
+        attributes: &[
+            a("a", Type::Text, "first signal"),
+            a("b", Type::Text, "second signal"),
+            a("r", Type::Number, "Pearson correlation"),
+            a("p", Type::Number, "chance of it without a relation"),
+            a("n", Type::Number, "pairs of samples"),
+            a("a_per_b", Type::Number, "slope of the first on the second"),
+        ],
+    },
+    Kind {
+        name: "hot",
+        doc: "the function that owns most of a profile",
+        selectors: &["of"],
+        attributes: &[
+            a("of", Type::Word(&["cpu", "off-cpu", "heap-inuse", "heap-alloc", "mutex", "block", "other"]), "what was sampled"),
+            a("culprit", Type::Text, "the user function that owns the cost"),
+            a("leaf", Type::Text, "innermost function with the largest share"),
+            a("self", Type::Number, "share of the leaf, 0..1"),
+            a("total", Type::Number, "share of samples that pass through the culprit, 0..1"),
+            a("samples", Type::Number, "samples"),
+            a("broken", Type::Number, "share of stacks of one frame or none, 0..1"),
+            a("unknown", Type::Number, "share of samples whose innermost frame has no name, 0..1"),
+            a("idiom", Type::Text, "known costly idiom on the path, if any"),
+            a("bytes", Type::Number, "bytes, for heap profiles"),
+            a("growth_share", Type::Number, "share of the growth between the first and the last profile, 0..1"),
+        ],
+    },
+    Kind {
+        name: "crash",
+        doc: "a process that ended by its own fault",
+        selectors: &[],
+        attributes: &[
+            a("kind", Type::Word(&["panic", "fatal", "signal", "race"]), "how"),
+            a("message", Type::Text, "what it printed"),
+            a("site", Type::Text, "innermost user function"),
+            a("deadlock", Type::Flag, "the runtime found every goroutine asleep"),
+            a("quit", Type::Flag, "a dump was asked for by signal: no fault by itself"),
+        ],
+    },
+    Kind {
+        name: "stall",
+        doc: "the kernel saw a task that did not go on",
+        selectors: &[],
+        attributes: &[
+            a("kind", Type::Word(&["hung-task", "soft-lockup", "rcu-stall", "blocked-task"]), "how"),
+            a("task", Type::Text, "name of the task"),
+            a("seconds", Type::Number, "for how long"),
+            a("site", Type::Text, "kernel function that tells most"),
+            a("count", Type::Number, "reports"),
+            a("frames", Type::List, "kernel functions, innermost first"),
+        ],
+    },
+];
+
+/// A kind of fact by name.
+pub fn kind_named(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.name == name)
+}
+
+/// Everything that the passes stated, in a fixed order.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// The facts.
+    pub all: Vec<Fact>,
+    /// Kinds of facts for which there was input, by subject: without a fact there, the answer is no; without an
+    /// entry here, it is unknown.
+    looked: std::collections::BTreeSet<(&'static str, SubjectId)>,
+}
+
+impl Facts {
+    /// Says that there was input to state facts of this kind about a subject.
+    pub fn looked_for(&mut self, kind: &'static str, subject: SubjectId) {
+        self.looked.insert((kind, subject));
+    }
+
+    /// Whether facts of a kind could have been stated about a subject (any subject when `None`).
+    pub fn could_state(&self, kind: &str, subject: Option<SubjectId>) -> bool {
+        self.looked.iter().any(|(name, id)| *name == kind && subject.is_none_or(|subject| subject == *id))
+    }
+
+    /// Adds a fact.
+    pub fn push(&mut self, fact: Fact) {
+        self.looked.insert((fact.kind, fact.subject));
+        self.all.push(fact);
+    }
+
+    /// The facts of a kind.
+    pub fn of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Fact> {
+        self.all.iter().filter(move |fact| fact.kind == kind)
+    }
+}

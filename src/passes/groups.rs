@@ -1,0 +1,212 @@
+//! Groups, turnover and creators: threads that wait at the same place for the same reason, and how that went.
+
+use super::fact::{Cite, Fact, Facts};
+use super::threads::{Census, Known, Population, sites_of, thread_key};
+use crate::case::Case;
+use postmortem_parsers::evidence::Runtime;
+use postmortem_parsers::tables::Sym;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// What makes a group: reason, function of the place, role.
+type Key<'a> = (&'static str, &'a str, &'a str);
+
+fn key_of<'a>(case: &'a Case, known: &Known<'a>) -> Key<'a> {
+    let site = known.stack.site.map_or("", |frame| case.tables.function(frame));
+    (known.reason, site, known.role.map_or("", |role| role.role.as_str()))
+}
+
+fn grouped<'a, 'b>(case: &'a Case, census: &'b Census<'a>) -> BTreeMap<Key<'a>, Vec<&'b Known<'a>>> {
+    let mut groups: BTreeMap<Key<'a>, Vec<&'b Known<'a>>> = BTreeMap::new();
+    for known in &census.threads {
+        groups.entry(key_of(case, known)).or_default().push(known);
+    }
+    groups
+}
+
+fn size(members: &[&Known<'_>]) -> u64 {
+    members.iter().map(|known| u64::from(known.thread.count)).sum()
+}
+
+/// States the group facts of a population.
+pub fn state(case: &Case, population: &Population<'_>, facts: &mut Facts) {
+    facts.looked_for("group", population.subject);
+    let history: Vec<_> = population.censuses.iter().map(|census| grouped(case, census)).collect();
+    let latest = population.latest();
+    let total = latest.total().max(1);
+    let family = Families::of(latest);
+    let mut stated: Vec<Fact> = Vec::new();
+    for (key, members) in &history[history.len() - 1] {
+        let mut fact = Fact::new("group", population.subject);
+        let count = size(members);
+        describe(case, population.runtime, key, members, &mut fact);
+        fact.set("runtime", population.runtime.as_str());
+        fact.set("count", count).set("share", count as f64 / total as f64);
+        family.state(members, case, &mut fact);
+        turnover(population, &history, key, members, &mut fact);
+        fact.set("moments", population.censuses.len());
+        cite(case, population, key, &history, members, &mut fact);
+        stated.push(fact);
+    }
+    stated.sort_by(|a, b| b.number("count").unwrap_or(0.0).total_cmp(&a.number("count").unwrap_or(0.0)));
+    stated.into_iter().for_each(|fact| facts.push(fact));
+}
+
+/// What the stacks of a group say.
+fn describe(case: &Case, runtime: Runtime, key: &Key<'_>, members: &[&Known<'_>], fact: &mut Fact) {
+    let (reason, site, role) = *key;
+    // The stack and the creator that most members have speak for the group.
+    let mut variants: BTreeMap<_, u64> = BTreeMap::new();
+    for known in members {
+        *variants.entry((known.thread.stack, known.thread.created_by)).or_default() += u64::from(known.thread.count);
+    }
+    let Some((&(stack, creator), _)) = variants.iter().max_by_key(|(_, count)| **count) else { return };
+    let functions: Vec<String> = case.tables.functions(stack).take(40).map(str::to_owned).collect();
+    fact.set("reason", reason).set("site", site).set("role", role);
+    fact.set("idle", members.iter().all(|known| known.is_idle()));
+    fact.set("in_task", members.iter().any(|known| known.stack.in_task));
+    fact.set("is_main", members.iter().any(|known| known.stack.is_main && known.thread.created_by.is_none()));
+    fact.set_known("function", functions.first().cloned());
+    fact.set("frames", functions);
+    fact.set_known("creator", creator.map(|frame| case.tables.function(frame)));
+    let waits = || members.iter().filter_map(|known| known.thread.waited_s);
+    fact.set_known("min_wait_s", waits().min().map(f64::from));
+    fact.set("leaked", members.iter().filter(|known| known.thread.marks.leaked).map(|k| u64::from(k.thread.count)).sum::<u64>());
+    fact.sites = sites_of(&case.tables, stack, creator, runtime);
+    for ((other, creator), _) in variants.iter().filter(|((other, _), _)| *other != stack).take(3) {
+        for site in sites_of(&case.tables, *other, *creator, runtime) {
+            if !fact.sites.iter().any(|known| known.function == site.function) && fact.sites.len() < 6 {
+                fact.sites.push(site);
+            }
+        }
+    }
+}
+
+/// Who started whom within a snapshot.
+struct Families<'a> {
+    alive: &'a HashSet<u64>,
+    waiting: HashSet<u64>,
+    parents_of_waiting: HashSet<u64>,
+}
+
+impl<'a> Families<'a> {
+    fn of(census: &'a Census<'_>) -> Self {
+        let waiting: HashSet<u64> =
+            census.threads.iter().filter(|known| known.is_waiting() && !known.is_idle()).map(|k| k.thread.id).collect();
+        let parents_of_waiting = census
+            .threads
+            .iter()
+            .filter(|known| waiting.contains(&known.thread.id))
+            .filter_map(|known| known.thread.created_in)
+            .collect();
+        Families { alive: &census.ids, waiting, parents_of_waiting }
+    }
+
+    fn state(&self, members: &[&Known<'_>], case: &Case, fact: &mut Fact) {
+        let ids: HashSet<u64> = members.iter().map(|known| known.thread.id).collect();
+        let parents = ids.iter().filter(|id| self.parents_of_waiting.contains(id)).count();
+        fact.set("parents", parents as f64 / members.len().max(1) as f64);
+        let started: Vec<u64> = members.iter().filter_map(|known| known.thread.created_in).collect();
+        if started.is_empty() {
+            return;
+        }
+        let share = |n: usize| n as f64 / members.len() as f64;
+        let distinct: HashSet<u64> = started.iter().copied().collect();
+        let gone = |id: &u64| !self.alive.contains(id);
+        fact.set("creators", distinct.len());
+        fact.set("orphans", share(started.iter().filter(|id| gone(id)).count()));
+        fact.set("dead_creators", distinct.iter().filter(|id| gone(id)).count());
+        fact.set("stuck_creators", share(started.iter().filter(|id| self.waiting.contains(id)).count()));
+        // In a chain each member started the next in the function that it waits in.
+        let chained = members
+            .iter()
+            .filter(|known| {
+                let outer = case.tables.functions(known.thread.stack).next_back();
+                let creator = known.thread.created_by.map(|frame| case.tables.function(frame));
+                known.thread.created_in.is_some_and(|parent| ids.contains(&parent)) && outer == creator
+            })
+            .count();
+        fact.set("self_started", chained * 2 > members.len());
+    }
+}
+
+/// How the group went from snapshot to snapshot.
+fn turnover(
+    population: &Population<'_>,
+    history: &[BTreeMap<Key<'_>, Vec<&Known<'_>>>],
+    key: &Key<'_>,
+    members: &[&Known<'_>],
+    fact: &mut Fact,
+) {
+    if history.len() < 2 {
+        return;
+    }
+    fact.set_known("span_s", population.span_s());
+    let sizes: Vec<u64> = history.iter().map(|groups| groups.get(key).map_or(0, |members| size(members))).collect();
+    let (prev, count) = (sizes[0], sizes[sizes.len() - 1]);
+    fact.set("prev", prev).set("growth", count as f64 - prev as f64);
+    fact.set("never_fell", sizes.windows(2).all(|pair| pair[1] >= pair[0]));
+    let (first, last) = (population.first(), population.latest());
+    if !first.has_ids() || !last.has_ids() {
+        return;
+    }
+    let ids = |members: &[&Known<'_>]| -> HashSet<u64> { members.iter().map(|known| thread_key(known.thread)).collect() };
+    let now = ids(members);
+    fact.set("new_ids", now.iter().filter(|id| !first.ids.contains(id)).count());
+    if let Some(before) = history[0].get(key) {
+        let before = ids(before);
+        let stayed = before.intersection(&now).count();
+        fact.set("persisted", stayed as f64 / before.len().max(1) as f64);
+    }
+}
+
+fn cite(
+    case: &Case,
+    population: &Population<'_>,
+    key: &Key<'_>,
+    history: &[BTreeMap<Key<'_>, Vec<&Known<'_>>>],
+    members: &[&Known<'_>],
+    fact: &mut Fact,
+) {
+    let (reason, site, _) = *key;
+    let noun = if population.runtime == Runtime::Go { "goroutines" } else { "threads" };
+    let artifact = population.latest().placed.artifact;
+    let count = size(members);
+    let line = members.iter().map(|known| known.thread.line).min().unwrap_or(0);
+    let place = if site.is_empty() { "no known function" } else { site };
+    fact.cites.push(Cite::new(artifact, line, format!("{count} {noun} in {reason} at {place}")));
+    for (census, groups) in population.censuses.iter().zip(history).rev().skip(1).take(3) {
+        let earlier = groups.get(key);
+        let before = earlier.map_or(0, |members| size(members));
+        let line = earlier.and_then(|members| members.iter().map(|known| known.thread.line).min()).unwrap_or(1);
+        fact.cites.push(Cite::new(census.placed.artifact, line, format!("{before} {noun} there in an earlier snapshot")));
+    }
+    if let (Some(orphans), Some(dead)) = (fact.number("orphans"), fact.number("dead_creators"))
+        && orphans > 0.5
+    {
+        let line = members.iter().find(|known| known.thread.created_in.is_some()).map_or(line, |known| known.thread.end - 1);
+        let share = (orphans * 100.0).round();
+        fact.cites.push(Cite::new(artifact, line, format!("{share} % of them were started by {dead} goroutines that are gone")));
+    }
+    if let Some(label) = common_label(case, population, members) {
+        fact.cites.push(Cite::new(artifact, line, format!("all of them carry the label {label}")));
+        fact.set("label_common", label);
+    }
+}
+
+/// A label that every member carries with the same value.
+fn common_label(case: &Case, population: &Population<'_>, members: &[&Known<'_>]) -> Option<String> {
+    let snapshot = &population.latest().placed.what;
+    let mut counts: HashMap<(Sym, Sym), usize> = HashMap::new();
+    for known in members {
+        for label in snapshot.labels_of(known.thread) {
+            *counts.entry(*label).or_default() += 1;
+        }
+    }
+    let mut common: Vec<String> = counts
+        .into_iter()
+        .filter(|(_, count)| *count == members.len() && members.len() > 1)
+        .map(|((key, value), _)| format!("{}={}", case.tables.text(key), case.tables.text(value)))
+        .collect();
+    common.sort();
+    common.into_iter().next()
+}

@@ -1,0 +1,384 @@
+//! Signals: how each went, how high it stood, who holds the memory, which limits apply, how the collector and the
+//! scheduler did.
+
+use super::fact::{Cite, Fact, Facts};
+use super::growth::{self, Growth, Verdict};
+use crate::case::{Case, Clock, Sample, Signal, SubjectId};
+use crate::report::units;
+use postmortem_parsers::evidence::{EventKind, SeriesKind, Unit};
+
+/// A signal with its verdict.
+#[derive(Debug)]
+pub struct Judged<'a> {
+    /// The signal.
+    pub signal: &'a Signal,
+    /// How it went.
+    pub growth: Growth,
+    /// The limit that applies to it.
+    pub limit: Option<f64>,
+}
+
+/// Judges every signal that is not a setting, in parallel.
+pub fn judge_all(case: &Case) -> Vec<Judged<'_>> {
+    use rayon::prelude::*;
+    case.signals
+        .par_iter()
+        .filter(|signal| signal.kind != SeriesKind::Limit && !signal.samples.is_empty())
+        .map(|signal| {
+            let limit = limit_of(case, signal);
+            let alive = if signal.kind == SeriesKind::Gauge { signal.while_alive() } else { &signal.samples[..] };
+            let points: Vec<(f64, f64)> = alive.iter().map(|sample| (sample.t, sample.value)).collect();
+            let growth = growth::judge(&growth::Input { points: &points, restarts: &[], limit });
+            Judged { signal, growth, limit }
+        })
+        .collect()
+}
+
+/// The limit that a signal runs into.
+fn limit_of(case: &Case, signal: &Signal) -> Option<f64> {
+    match signal.name.as_str() {
+        "cgroup.memory.current" | "cgroup.memory.anon" | "cgroup.memory.working_set" | "process.memory.usage"
+        | "process.memory.rss_anon" | "go.memory.live_after_gc" | "cgroup.memory.shmem" => memory_limit(case, signal.subject).map(|(limit, _)| limit),
+        "process.open_file_descriptor.count" => setting(case, signal.subject, &["process.open_file_descriptor.limit"]).map(|s| s.value),
+        "cgroup.pids.current" => setting(case, signal.subject, &["cgroup.pids.limit"]).map(|s| s.value),
+        _ => None,
+    }
+}
+
+/// The newest value of the first of these settings that is limited.
+fn setting<'a>(case: &'a Case, subject: SubjectId, names: &[&str]) -> Option<&'a Sample> {
+    names.iter().find_map(|name| case.signal(subject, name).filter(|signal| !signal.unlimited)?.last())
+}
+
+/// The memory limit of a subject: the smallest that is set, and where it stands.
+pub fn memory_limit(case: &Case, subject: SubjectId) -> Option<(f64, &Sample)> {
+    ["cgroup.memory.limit", "cgroup.memory.hierarchical_limit"]
+        .iter()
+        .filter_map(|name| setting(case, subject, &[name]))
+        .filter(|sample| sample.value > 0.0 && sample.value < 1e15)
+        .min_by(|a, b| a.value.total_cmp(&b.value))
+        .map(|sample| (sample.value, sample))
+}
+
+/// States what the signals of a case tell.
+pub fn state(case: &Case, judged: &[Judged<'_>], facts: &mut Facts) {
+    for judged in judged {
+        trend(judged, facts);
+        level(judged.signal, facts);
+    }
+    for subject in case.subject_ids() {
+        ratios(case, subject, facts);
+        memory(case, subject, facts);
+        limits(case, subject, facts);
+    }
+    couplings(case, facts);
+    for placed in &case.events {
+        match placed.what.kind {
+            EventKind::GoGcTrace => gc(case, placed, facts),
+            EventKind::GoSchedTrace => sched(placed, facts),
+            EventKind::JvmGc => {}
+        }
+    }
+}
+
+/// A verdict in the words of the report.
+pub fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Growing => "growing",
+        Verdict::Falling => "falling",
+        Verdict::Flat => "flat",
+        Verdict::Step => "step",
+        Verdict::Plateau => "plateau",
+        Verdict::Cyclic => "cyclic",
+        Verdict::Insufficient => "insufficient",
+    }
+}
+
+/// A value with its unit, for people.
+pub fn amount(value: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Bytes => units::bytes(value),
+        Unit::Seconds => units::duration(value),
+        Unit::Ratio => units::percent(value),
+        Unit::Count | Unit::Unknown => units::number(value),
+    }
+}
+
+fn trend(judged: &Judged<'_>, facts: &mut Facts) {
+    let (signal, growth) = (judged.signal, &judged.growth);
+    let mut fact = Fact::new("trend", signal.subject);
+    fact.set("signal", signal.name.as_str()).set("verdict", word(growth.verdict));
+    fact.set("n", growth.n).set("first", growth.first).set("last", growth.last).set("max", growth.max);
+    fact.set("delta", growth.last - growth.first).set("monotone", growth.monotone_share);
+    if growth.first > 0.0 {
+        fact.set("ratio", growth.last / growth.first);
+    }
+    if signal.clock.is_time() {
+        fact.set("span_s", growth.span_s);
+        fact.set_known("slope_per_hour", growth.slope_per_s.map(|slope| slope * 3600.0));
+        fact.set_known("exhausts_in_s", growth.exhausts_in_s);
+    }
+    fact.set_known("p", growth.p).set_known("limit", judged.limit);
+    fact.set_known("limit_share", judged.limit.map(|limit| growth.max / limit));
+    let alive = signal.while_alive();
+    if let (Some(first), Some(last)) = (alive.first(), alive.last()) {
+        let over = if signal.clock.is_time() { format!(" over {}", units::duration(growth.span_s)) } else { String::new() };
+        let says = format!(
+            "{} went from {} to {}{over} ({} samples, {})",
+            signal.title(),
+            amount(first.value, signal.unit),
+            amount(last.value, signal.unit),
+            growth.n,
+            word(growth.verdict)
+        );
+        fact.cites.push(Cite { place: last.place, says });
+    }
+    facts.push(fact);
+}
+
+fn level(signal: &Signal, facts: &mut Facts) {
+    let (Some(first), Some(last), Some(peak)) = (signal.first(), signal.last(), signal.peak()) else { return };
+    let mut values: Vec<f64> = signal.samples.iter().map(|sample| sample.value).collect();
+    values.sort_by(f64::total_cmp);
+    let mut fact = Fact::new("level", signal.subject);
+    fact.set("signal", signal.name.as_str()).set("last", last.value).set("max", peak.value);
+    fact.set("median", values[values.len() / 2]).set("n", values.len()).set("delta", last.value - first.value);
+    if signal.clock.is_time() && last.t > first.t {
+        fact.set("rate_per_s", (last.value - first.value) / (last.t - first.t));
+    }
+    let says = match signal.kind {
+        SeriesKind::Counter => format!("{} rose by {}", signal.title(), amount(last.value - first.value, signal.unit)),
+        _ => format!("{} stood at {} at most, {} at the end", signal.title(), amount(peak.value, signal.unit), amount(last.value, signal.unit)),
+    };
+    fact.cites.push(Cite { place: peak.place, says });
+    facts.push(fact);
+}
+
+/// Levels that are the ratio of two signals.
+fn ratios(case: &Case, subject: SubjectId, facts: &mut Facts) {
+    let growth = |name: &str| -> Option<(f64, &Sample)> {
+        let signal = case.signal(subject, name)?;
+        let (first, last) = (signal.first()?, signal.last()?);
+        (signal.samples.len() > 1).then_some((last.value - first.value, last))
+    };
+    if let (Some((throttled, at)), Some((periods, _))) = (growth("cgroup.cpu.throttled_periods"), growth("cgroup.cpu.periods"))
+        && periods > 0.0
+    {
+        let mut fact = Fact::new("level", subject);
+        let share = throttled / periods;
+        fact.set("signal", "cgroup.cpu.throttled_share").set("last", share).set("max", share).set("n", periods);
+        fact.cites.push(Cite {
+            place: at.place,
+            says: format!("{throttled} of {periods} periods were throttled ({})", units::percent(share)),
+        });
+        facts.push(fact);
+    }
+    if let (Some((refaults, at)), Some((faults, _))) = (growth("cgroup.memory.workingset_refault_file"), growth("cgroup.memory.pgfault"))
+        && faults > 0.0
+    {
+        let mut fact = Fact::new("level", subject);
+        let share = refaults / faults;
+        fact.set("signal", "cgroup.memory.refault_share").set("last", share).set("max", share).set("delta", refaults);
+        fact.cites.push(Cite { place: at.place, says: format!("{refaults} pages of files were read again after they had been evicted") });
+        facts.push(fact);
+    }
+}
+
+/// The parts of a cgroup's memory: signal and name of the part.
+const PARTS: &[(&str, &str)] = &[
+    ("cgroup.memory.anon", "anon"),
+    ("cgroup.memory.file", "file"),
+    ("cgroup.memory.shmem", "shmem"),
+    ("cgroup.memory.kernel", "kernel"),
+];
+
+fn memory(case: &Case, subject: SubjectId, facts: &mut Facts) {
+    let used = case.signal(subject, "cgroup.memory.current");
+    let limit = memory_limit(case, subject);
+    let mut parts: Vec<(&'static str, &Signal)> =
+        PARTS.iter().filter_map(|&(name, part)| Some((part, case.signal(subject, name)?))).collect();
+    if !parts.is_empty()
+        && let Some(used) = used
+    {
+        parts.push(("used", used));
+    }
+    if let Some(live) = case.signal(subject, "go.memory.live_after_gc") {
+        parts.push(("go-live", live));
+    }
+    let grew_of = |signal: &Signal| -> f64 {
+        let alive = signal.while_alive();
+        match (alive.first(), alive.last()) {
+            (Some(first), Some(last)) => last.value - first.value,
+            _ => 0.0,
+        }
+    };
+    // What grew in all: the parts that grew, since cache that is pushed out hides a leak in the total.
+    let growth: f64 = parts.iter().filter(|(part, _)| matches!(*part, "anon" | "file" | "kernel")).map(|(_, s)| grew_of(s).max(0.0)).sum();
+    for (part, signal) in parts {
+        let alive = signal.while_alive();
+        let Some(last) = alive.last() else { continue };
+        let grew = grew_of(signal);
+        let mut fact = Fact::new("memory.part", subject);
+        fact.set("part", part).set("bytes", last.value).set("grew_bytes", grew).set("n", alive.len());
+        if alive.len() > 1 {
+            let rises = alive.windows(2).filter(|pair| pair[1].value >= pair[0].value).count();
+            fact.set("rising", rises as f64 / (alive.len() - 1) as f64);
+        }
+        if growth > 0.0 && alive.len() > 1 {
+            fact.set("share_of_growth", grew / growth);
+        }
+        fact.set_known("share_of_limit", limit.map(|(limit, _)| last.value / limit));
+        let of_limit = limit.map_or(String::new(), |(limit, _)| format!(", {} of the limit of {}", units::percent(last.value / limit), units::bytes(limit)));
+        let sign = if grew < 0.0 { "less" } else { "more" };
+        let says = format!("{part} memory is {}{of_limit}; {} {sign} than at the first sample", units::bytes(last.value), units::bytes(grew.abs()));
+        fact.cites.push(Cite { place: last.place, says });
+        facts.push(fact);
+    }
+}
+
+fn limits(case: &Case, subject: SubjectId, facts: &mut Facts) {
+    if let Some((value, at)) = memory_limit(case, subject) {
+        let mut fact = Fact::new("limit", subject);
+        fact.set("kind", "memory").set("value", value).set("unset", false);
+        let used = case.signal(subject, "cgroup.memory.current").and_then(Signal::peak);
+        fact.set_known("peak_share", used.map(|used| used.value / value));
+        let hits = ["cgroup.memory.events.max", "cgroup.memory.failcnt"].iter().find_map(|name| case.signal(subject, name));
+        fact.set_known("hits", hits.and_then(|s| Some(s.last()?.value - s.first()?.value)));
+        fact.cites.push(Cite { place: at.place, says: format!("the memory limit is {}", units::bytes(value)) });
+        facts.push(fact);
+    } else if case.signal(subject, "cgroup.memory.limit").is_some_and(|signal| signal.unlimited) {
+        let mut fact = Fact::new("limit", subject);
+        fact.set("kind", "memory").set("unset", true);
+        facts.push(fact);
+    }
+    for (signal, kind) in [("go.memory.limit", "gomemlimit"), ("cgroup.memory.high", "memory-high"), ("cgroup.pids.limit", "pids")] {
+        let Some(found) = case.signal(subject, signal) else { continue };
+        let mut fact = Fact::new("limit", subject);
+        // The runtime prints the largest number for "none".
+        let value = found.last().map(|sample| sample.value).filter(|value| *value < 9e18 && !found.unlimited);
+        fact.set("kind", kind).set("unset", value.is_none()).set_known("value", value);
+        fact.set_known("of_memory", value.zip(memory_limit(case, subject)).map(|(value, (limit, _))| value / limit));
+        if let Some(sample) = found.last() {
+            let says = value.map_or(format!("{signal} is not set"), |value| format!("{signal} is {}", units::number(value)));
+            fact.cites.push(Cite { place: sample.place, says });
+        }
+        facts.push(fact);
+    }
+}
+
+/// Pairs of signals that tell of a cause when they go together.
+const PAIRS: &[(&str, &str)] = &[
+    ("process.memory.virtual", "process.thread.count"),
+    ("cgroup.memory.kernel_stack", "process.thread.count"),
+    ("go.memory.stack_inuse", "go.goroutine.count"),
+    ("cgroup.memory.anon", "go.goroutine.count"),
+    ("process.open_file_descriptor.count", "go.goroutine.count"),
+    ("cgroup.memory.anon", "go.memory.live_after_gc"),
+];
+
+fn couplings(case: &Case, facts: &mut Facts) {
+    for subject in case.subject_ids() {
+        for (a, b) in PAIRS {
+            let (Some(first), Some(second)) = (case.signal(subject, a), case.signal(subject, b)) else { continue };
+            if first.clock != second.clock {
+                continue;
+            }
+            let points = |signal: &Signal| signal.while_alive().iter().map(|s| (s.t, s.value)).collect::<Vec<_>>();
+            let Some(found) = growth::correlate(&points(first), &points(second)) else { continue };
+            let mut fact = Fact::new("coupling", subject);
+            fact.set("a", *a).set("b", *b).set("r", found.r).set("p", found.p).set("n", found.n);
+            fact.set("a_per_b", found.a_per_b);
+            if let Some(last) = first.last() {
+                let per = amount(found.a_per_b, first.unit);
+                fact.cites.push(Cite { place: last.place, says: format!("{a} goes with {b}: {per} each (r = {:.3})", found.r) });
+            }
+            facts.push(fact);
+        }
+    }
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.retain(|value| value.is_finite());
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+fn gc(case: &Case, placed: &crate::case::Placed<postmortem_parsers::evidence::Events>, facts: &mut Facts) {
+    let events = &placed.what;
+    let n = events.rows.len();
+    let column = |name: &str| -> Vec<f64> {
+        let Some(index) = events.column(name) else { return Vec::new() };
+        (0..n).map(|row| events.row(row)[index]).collect()
+    };
+    if n == 0 {
+        return;
+    }
+    let (live, goal, end, percent) = (column("heap_live_bytes"), column("heap_goal_bytes"), column("heap_end_bytes"), column("gc_cpu_percent"));
+    let times: Vec<f64> = events.rows.iter().map(|(when, _)| if let postmortem_parsers::evidence::When::Uptime(t) = when { *t } else { 0.0 }).collect();
+    let tail = n - (n / 4).max(1)..n;
+    let mut fact = Fact::new("gc", placed.subject);
+    fact.set("collector", "go").set("cycles", n).set("cpu_percent", percent[n - 1]).set("live_bytes", live[n - 1]);
+    fact.set_known("live_to_goal", median(tail.clone().map(|i| live[i] / goal[i]).collect()));
+    fact.set_known("freed_share", median(tail.map(|i| (end[i] - live[i]) / end[i]).collect()));
+    fact.set("span_s", times[n - 1] - times[0]);
+    let half = n / 2;
+    if n - half > 1 && times[n - 1] > times[half] {
+        fact.set("per_s", (n - 1 - half) as f64 / (times[n - 1] - times[half]));
+    }
+    fact.set_known("near_limit_share", memory_limit(case, placed.subject).map(|(limit, _)| goal[n - 1] / limit));
+    let line = events.rows[n - 1].1;
+    let says = format!(
+        "collection {n}: {} % of the CPU so far, {} live, goal {}",
+        percent[n - 1],
+        units::bytes(live[n - 1]),
+        units::bytes(goal[n - 1])
+    );
+    fact.cites.push(Cite::new(placed.artifact, line, says));
+    facts.push(fact);
+}
+
+fn sched(placed: &crate::case::Placed<postmortem_parsers::evidence::Events>, facts: &mut Facts) {
+    let events = &placed.what;
+    let n = events.rows.len();
+    if n == 0 {
+        return;
+    }
+    let value = |row: usize, name: &str| events.column(name).map_or(f64::NAN, |index| events.row(row)[index]);
+    let queue = |row: usize| {
+        let local = value(row, "local_runqueue");
+        value(row, "runqueue") + if local.is_nan() { 0.0 } else { local }
+    };
+    let procs = value(n - 1, "gomaxprocs");
+    let mut fact = Fact::new("sched", placed.subject);
+    fact.set("n", n).set("gomaxprocs", procs);
+    let queues: Vec<f64> = (0..n).map(queue).collect();
+    let most = queues.iter().copied().fold(0.0, f64::max);
+    if let Some(median) = median(queues) {
+        fact.set("queue_median", median).set("queue_per_proc", median / procs.max(1.0)).set("queue_max", most);
+    }
+    let idle = (0..n).filter(|&row| value(row, "idleprocs") > 0.0).count();
+    fact.set("idle_share", idle as f64 / n as f64);
+    let threads: Vec<f64> = (0..n).map(|row| value(row, "threads")).collect();
+    fact.set("threads_first", threads[0]).set("threads_last", threads[n - 1]).set("threads_growth", threads[n - 1] - threads[0]);
+    fact.set("threads_per_proc", threads[n - 1] / procs.max(1.0));
+    let idle_threads = value(n - 1, "idlethreads");
+    fact.set("idle_threads_last", idle_threads);
+    fact.set("blocked_threads", (threads[n - 1] - idle_threads - procs).max(0.0));
+    if n > 1 {
+        let rises = threads.windows(2).filter(|pair| pair[1] >= pair[0]).count();
+        fact.set("threads_rising", rises as f64 / (n - 1) as f64);
+    }
+    let line = events.rows[n - 1].1;
+    fact.cites.push(Cite::new(
+        placed.artifact,
+        line,
+        format!("{} threads ({idle_threads} idle) for {procs} processors, {} runnable goroutines wait", threads[n - 1], queue(n - 1)),
+    ));
+    fact.cites.push(Cite::new(placed.artifact, events.rows[0].1, format!("{} threads at the first line", threads[0])));
+    facts.push(fact);
+}
+
+/// The clock word of a signal, for the report.
+pub fn clock_word(clock: Clock) -> &'static str {
+    clock.as_str()
+}

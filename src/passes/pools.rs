@@ -1,0 +1,209 @@
+//! Bounded resources: workers of one pool that all wait at one place, and threads in line for a connection or permit.
+
+use super::fact::{Cite, Fact, Facts};
+use super::threads::{Census, Known, Population, sites_of, thread_key};
+use crate::case::Case;
+use postmortem_parsers::evidence::Runtime;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+/// A thread name with `#` for each run of digits: threads of one family share it.
+pub fn family_name(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    let mut in_number = false;
+    for c in name.chars() {
+        if c.is_ascii_digit() {
+            if !in_number {
+                out.push('#');
+            }
+            in_number = true;
+        } else {
+            in_number = false;
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// States the pool and family facts of a population.
+pub fn state(case: &Case, population: &Population<'_>, facts: &mut Facts) {
+    facts.looked_for("pool", population.subject);
+    facts.looked_for("family", population.subject);
+    waiters_for_resources(case, population, facts);
+    if population.runtime != Runtime::Go {
+        named_pools(case, population, facts);
+        families(case, population, facts);
+    }
+}
+
+/// Threads whose role is to wait for a bounded resource, by resource and place.
+fn waiters_for_resources(case: &Case, population: &Population<'_>, facts: &mut Facts) {
+    type Line<'a, 'b> = Vec<&'b Known<'a>>;
+    fn lines<'a, 'b>(census: &'b Census<'a>) -> BTreeMap<&'b str, Line<'a, 'b>> {
+        let mut lines: BTreeMap<&str, Line<'a, 'b>> = BTreeMap::new();
+        for known in &census.threads {
+            if let Some(role) = known.role
+                && role.side == "waiter"
+                && role.resource != "http response body"
+            {
+                lines.entry(role.resource.as_str()).or_default().push(known);
+            }
+        }
+        lines
+    }
+    let before = lines(population.first());
+    for (resource, members) in lines(population.latest()) {
+        let mut fact = Fact::new("pool", population.subject);
+        let kind = if resource == "semaphore" { "permits" } else { "connections" };
+        let count: u64 = members.iter().map(|known| u64::from(known.thread.count)).sum();
+        fact.set("name", resource).set("kind", kind).set("runtime", population.runtime.as_str());
+        fact.set("count", count).set("blocked", count).set("reason", members[0].reason);
+        common(case, population, &members, &mut fact);
+        if population.censuses.len() > 1 {
+            turnover(before.get(resource).map_or(&[][..], |all| all), &members, &mut fact);
+        }
+        let artifact = population.latest().placed.artifact;
+        fact.cites.push(Cite::new(artifact, members[0].thread.line, format!("{count} wait for {resource}")));
+        facts.push(fact);
+    }
+}
+
+fn common(case: &Case, population: &Population<'_>, members: &[&Known<'_>], fact: &mut Fact) {
+    fact.set("moments", population.censuses.len());
+    let mut stacks: BTreeMap<_, usize> = BTreeMap::new();
+    for known in members {
+        *stacks.entry((known.thread.stack, known.thread.created_by)).or_default() += 1;
+    }
+    if let Some((&(stack, creator), _)) = stacks.iter().max_by_key(|(_, count)| **count) {
+        fact.sites = sites_of(&case.tables, stack, creator, population.runtime);
+        fact.set_known("site", fact.sites.first().map(|site| site.function.clone()));
+    }
+}
+
+fn turnover(before: &[&Known<'_>], now: &[&Known<'_>], fact: &mut Fact) {
+    let ids = |all: &[&Known<'_>]| -> HashSet<u64> { all.iter().map(|known| thread_key(known.thread)).collect() };
+    let (before, now) = (ids(before), ids(now));
+    fact.set("growth", now.len() as f64 - before.len() as f64);
+    if !before.is_empty() {
+        fact.set("persisted", before.intersection(&now).count() as f64 / before.len() as f64);
+    }
+}
+
+fn by_family<'a, 'b>(case: &Case, census: &'b Census<'a>) -> BTreeMap<String, Vec<&'b Known<'a>>> {
+    let mut families: BTreeMap<String, Vec<&Known<'_>>> = BTreeMap::new();
+    for known in &census.threads {
+        let name = case.tables.text(known.thread.name);
+        if !name.is_empty() {
+            families.entry(family_name(name)).or_default().push(known);
+        }
+    }
+    families
+}
+
+/// Waits for the end of a task: in a worker of the same pool it can wait for ever.
+const TASK_WAITS: &[&str] = &[
+    "java.util.concurrent.FutureTask.get",
+    "java.util.concurrent.CompletableFuture.get",
+    "java.util.concurrent.CompletableFuture.join",
+    "java.util.concurrent.ForkJoinTask.join",
+    "java.util.concurrent.ForkJoinTask.get",
+    "java.util.concurrent.CountDownLatch.await",
+    "java.util.concurrent.AbstractExecutorService.invokeAll",
+    "java.util.concurrent.AbstractExecutorService.invokeAny",
+];
+
+/// Pools of named worker threads, and where most of their busy workers wait.
+fn named_pools(case: &Case, population: &Population<'_>, facts: &mut Facts) {
+    let before = by_family(case, population.first());
+    for (name, members) in by_family(case, population.latest()) {
+        let busy: Vec<&&Known<'_>> = members.iter().filter(|known| known.stack.in_task && known.stack.is_user).collect();
+        if members.len() < 2 || busy.is_empty() {
+            continue;
+        }
+        let mut places: BTreeMap<(&str, &str), Vec<&Known<'_>>> = BTreeMap::new();
+        for known in &busy {
+            let site = known.stack.site.map_or("", |frame| case.tables.function(frame));
+            places.entry((known.reason, site)).or_default().push(known);
+        }
+        let Some(((reason, site), blocked)) = places.into_iter().max_by_key(|(_, all)| all.len()) else { continue };
+        let mut fact = Fact::new("pool", population.subject);
+        fact.set("name", name.as_str()).set("kind", "threads").set("runtime", population.runtime.as_str());
+        fact.set("size", members.len()).set("blocked", blocked.len()).set("count", blocked.len());
+        fact.set("blocked_share", blocked.len() as f64 / members.len() as f64);
+        fact.set("reason", reason).set("site", site).set("sleeping", reason == "sleep");
+        let on_tasks = blocked
+            .iter()
+            .filter(|known| case.tables.functions(known.thread.stack).take(12).any(|f| TASK_WAITS.iter().any(|w| f.ends_with(w) || f == *w)))
+            .count();
+        fact.set("self_wait", on_tasks * 2 > blocked.len());
+        common(case, population, &blocked, &mut fact);
+        if population.censuses.len() > 1 {
+            let earlier: Vec<&Known<'_>> = before
+                .get(&name)
+                .into_iter()
+                .flatten()
+                .filter(|known| known.stack.site.is_some_and(|frame| case.tables.function(frame) == site))
+                .copied()
+                .collect();
+            turnover(&earlier, &blocked, &mut fact);
+        }
+        let artifact = population.latest().placed.artifact;
+        let says = format!("{} of {} threads named \"{name}\" are in {reason} at {site}", blocked.len(), members.len());
+        fact.cites.push(Cite::new(artifact, blocked[0].thread.line, says));
+        facts.push(fact);
+    }
+}
+
+/// Families of threads by name, and how they grew.
+fn families(case: &Case, population: &Population<'_>, facts: &mut Facts) {
+    let before = by_family(case, population.first());
+    for (name, members) in by_family(case, population.latest()) {
+        if members.len() < 5 {
+            continue;
+        }
+        let first = before.get(&name).map_or(0, Vec::len);
+        let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+        for known in &members {
+            *reasons.entry(known.reason).or_default() += 1;
+        }
+        let reason = reasons.iter().max_by_key(|(_, count)| **count).map_or("unknown", |(reason, _)| *reason);
+        let mut fact = Fact::new("family", population.subject);
+        fact.set("name", name.as_str()).set("runtime", population.runtime.as_str()).set("count", members.len());
+        fact.set("growth", members.len() as f64 - first as f64).set("moments", population.censuses.len());
+        let idle = members.iter().filter(|known| known.is_idle()).count();
+        fact.set("idle_share", idle as f64 / members.len() as f64).set("reason", reason);
+        fact.set("system", members.iter().all(|known| known.thread.marks.system));
+        let numbers: BTreeSet<String> = members.iter().filter_map(|known| first_number(case.tables.text(known.thread.name))).collect();
+        fact.set("pools", numbers.len());
+        let mut stacks: BTreeMap<_, usize> = BTreeMap::new();
+        for known in &members {
+            *stacks.entry(known.thread.stack).or_default() += 1;
+        }
+        if let Some((&stack, _)) = stacks.iter().max_by_key(|(_, count)| **count) {
+            fact.sites = sites_of(&case.tables, stack, None, population.runtime);
+        }
+        let artifact = population.latest().placed.artifact;
+        fact.cites.push(Cite::new(artifact, members[0].thread.line, format!("{} threads named \"{name}\", most in {reason}", members.len())));
+        if population.censuses.len() > 1 {
+            let census = population.first();
+            fact.cites.push(Cite::new(census.placed.artifact, 1, format!("{first} of them in the first snapshot")));
+        }
+        facts.push(fact);
+    }
+}
+
+fn first_number(name: &str) -> Option<String> {
+    let start = name.find(|c: char| c.is_ascii_digit())?;
+    Some(name[start..].chars().take_while(char::is_ascii_digit).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_do_not_part_a_family() {
+        assert_eq!(family_name("http-nio-8080-exec-12"), "http-nio-#-exec-#");
+        assert_eq!(family_name("pool-3-thread-1"), "pool-#-thread-#");
+        assert_eq!(first_number("pool-31-thread-1").as_deref(), Some("31"));
+    }
+}
