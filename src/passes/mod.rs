@@ -1,1 +1,3 @@
 //! Passes state facts; they never name a root cause.
+
+pub mod growth;
