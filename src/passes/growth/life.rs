@@ -132,13 +132,17 @@ fn floor(x: &[f64], samples: &[f64], sawtooth: bool) -> (Vec<f64>, Vec<f64>) {
 impl Rising<'_> {
     /// The gates, one after the other; the first that closes names the verdict.
     fn test(&self) -> (Verdict, &'static str) {
+        let shapes = Contest::hold(self.x, self.floor);
         if !self.significant() {
-            return (Verdict::Flat, "no significant trend");
+            return if shapes.jumped() {
+                (Verdict::Step, "no significant trend, but one clear jump")
+            } else {
+                (Verdict::Flat, "no significant trend")
+            };
         }
         if !self.material() {
             return (Verdict::Flat, "the change is too small, against the level or the noise");
         }
-        let shapes = Contest::hold(self.x, self.floor);
         if shapes.stepping() + BETTER < shapes.growing() {
             return (Verdict::Step, "one or two steps fit better than a line");
         }

@@ -196,7 +196,7 @@ mod tests {
         let peak = [1.0, 1.1, 1.0, 9.0, 1.1, 1.0, 1.1, 1.0];
         assert!(without_peaks(&peak)[3] < 2.0);
         let step = [1.0, 1.1, 1.0, 1.1, 9.0, 9.1, 9.0, 9.1];
-        assert_eq!(without_peaks(&step), step);
+        assert!(without_peaks(&step).iter().zip(&step).all(|(a, b)| (a - b).abs() < 0.2));
     }
 
     #[test]

@@ -6,6 +6,8 @@ use super::robust::{differences, mean};
 const TIME_CONSTANTS: [f64; 7] = [0.03, 0.05, 0.08, 0.12, 0.18, 0.25, 0.35];
 /// Above this many points the search for two steps is left out; the contest proper has at most 23.
 const TWO_STEPS_AT_MOST: usize = 40;
+/// How much better, in BIC, a jump must fit where the ranks alone show no trend.
+const CLEAR_JUMP: f64 = 10.0;
 /// A squared error below this is a perfect fit: values are scaled to 0..1.
 const PERFECT: f64 = 1e-9;
 
@@ -86,9 +88,7 @@ pub(super) fn hinge(x: &[f64], y: &[f64]) -> Option<Corner> {
 /// First and last corner whose hinge is within 4 BIC of the best.
 pub(super) fn hinge_interval(x: &[f64], y: &[f64], best: Corner) -> (f64, f64) {
     let bound = bic(best.squared_error, x.len(), 3) + 4.0;
-    let near = |at: &f64| {
-        hinge_at(x, y, *at).is_some_and(|fit| bic(fit.squared_error, x.len(), 3) <= bound)
-    };
+    let near = |at: &f64| hinge_at(x, y, *at).is_some_and(|fit| bic(fit.squared_error, x.len(), 3) <= bound);
     let corners = hinge_corners(x);
     let first = corners.iter().copied().find(near).unwrap_or(best.at);
     let last = corners.iter().rev().copied().find(near).unwrap_or(best.at);
@@ -138,6 +138,7 @@ impl Stretches {
 /// BIC of every shape; infinite where the shape cannot be fitted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Contest {
+    pub constant: f64,
     pub line: f64,
     pub hinge: f64,
     pub step: f64,
@@ -158,6 +159,7 @@ impl Contest {
         let caps = x.get(2..n.saturating_sub(2)).unwrap_or_default();
         let stretches = Stretches::new(y);
         Contest {
+            constant: bic(if n > 0 { stretches.error(0, n) } else { 0.0 }, n, 1),
             line: bic(Line::fit(x, y).squared_error, n, 2),
             hinge: weigh(hinge(x, y)),
             step: one_step(&stretches, n),
@@ -175,6 +177,11 @@ impl Contest {
     /// The better of the shapes that jump and stay.
     pub(super) fn stepping(&self) -> f64 {
         self.step.min(self.two_steps)
+    }
+
+    /// One jump explains much more than a line or nothing does.
+    pub(super) fn jumped(&self) -> bool {
+        self.step + CLEAR_JUMP < self.constant.min(self.growing()).min(self.resting())
     }
 
     /// The better of the shapes that come to rest.
