@@ -1,0 +1,273 @@
+//! One life of a process, from its start to its end: cycle, floor, slope, shape, and whether it still grows.
+
+use super::Verdict;
+use super::cycle::without_cycle;
+use super::headline::Headline;
+use super::robust::{
+    Sen, TINY, buckets, is_sawtooth, lag_one, mann_kendall_z, median, percentile, spread, without_peaks,
+};
+use super::shapes::{Contest, Corner, Line, bic, hinge, hinge_interval, parabola, since};
+
+/// From this many samples on, the floor is taken in buckets; below, the samples stand for themselves.
+const BUCKETS_FROM: usize = 24;
+/// Two-sided p of 0.01.
+const SIGNIFICANT_Z: f64 = 2.575_829_304;
+/// Growth below this share of the level does not matter.
+const MATERIAL_SHARE: f64 = 0.03;
+/// How much better, in BIC, another shape must fit.
+const BETTER: f64 = 2.0;
+/// How much better than a line a parabola must fit to be called accelerating.
+const CLEARLY_BETTER: f64 = 6.0;
+/// Intervals from few samples are too narrow by about this factor.
+const FEW_SAMPLES_WIDENING: f64 = 1.3;
+
+/// Samples scaled to 0..1 in time and value, so that no unit and no epoch matters.
+pub(super) struct Life {
+    origin_s: f64,
+    pub span_s: f64,
+    /// Lowest value; value = base + unit * y.
+    base: f64,
+    pub unit: f64,
+    x: Vec<f64>,
+    y: Vec<f64>,
+}
+
+/// The floor of a life, what was made of it and why.
+pub(super) struct Opinion {
+    pub verdict: Verdict,
+    pub reason: &'static str,
+    x: Vec<f64>,
+    y: Vec<f64>,
+}
+
+/// When growth began, in scaled time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Onset {
+    pub at: f64,
+    pub earliest: f64,
+    pub latest: f64,
+}
+
+/// The points that the tests see, turned so that they rise.
+struct Rising<'l> {
+    x: &'l [f64],
+    floor: &'l [f64],
+    samples_x: &'l [f64],
+    samples: &'l [f64],
+    sawtooth: bool,
+    /// Level in the middle of the life, in scaled units.
+    level: f64,
+    sen: Sen,
+}
+
+impl Life {
+    /// `points` are clean and at least two.
+    pub(super) fn new(points: &[(f64, f64)]) -> Life {
+        let (origin_s, end_s) = (points[0].0, points[points.len() - 1].0);
+        let low = points.iter().map(|p| p.1).fold(f64::INFINITY, f64::min);
+        let high = points.iter().map(|p| p.1).fold(f64::NEG_INFINITY, f64::max);
+        let (span_s, unit) = (end_s - origin_s, high - low);
+        let scaled = |v: f64| if unit > 0.0 { (v - low) / unit } else { 0.0 };
+        Life {
+            origin_s,
+            span_s,
+            base: low,
+            unit,
+            x: points.iter().map(|p| (p.0 - origin_s) / span_s).collect(),
+            y: points.iter().map(|p| scaled(p.1)).collect(),
+        }
+    }
+
+    /// Scaled time in the clock of the samples.
+    pub(super) fn seconds(&self, x: f64) -> f64 {
+        self.origin_s + x * self.span_s
+    }
+
+    pub(super) fn judge(&self) -> Opinion {
+        if self.unit <= 0.0 {
+            let (x, y) = (self.x.clone(), self.y.clone());
+            return Opinion { verdict: Verdict::Flat, reason: "constant", x, y };
+        }
+        let rest = without_cycle(&self.x, &self.y);
+        let cyclic = rest.is_some();
+        let samples = rest.unwrap_or_else(|| self.y.clone());
+        let sawtooth = is_sawtooth(&samples);
+        let (x, floor) = floor(&self.x, &samples, sawtooth);
+        let (verdict, reason) = match self.turn_and_test(&x, &floor, &samples, sawtooth) {
+            (Verdict::Flat, _) if cyclic => (Verdict::Cyclic, "a cycle, and no trend without it"),
+            other => other,
+        };
+        Opinion { verdict, reason, x, y: floor }
+    }
+
+    /// A falling series is judged upside down.
+    fn turn_and_test(&self, x: &[f64], floor: &[f64], samples: &[f64], sawtooth: bool) -> (Verdict, &'static str) {
+        let level = median(floor) + self.base / self.unit;
+        let Some(sen) = Sen::of(x, floor) else { return (Verdict::Flat, "no two instants to compare") };
+        if sen.slope > 0.0 {
+            return Rising { x, floor, samples_x: &self.x, samples, sawtooth, level, sen }.test();
+        }
+        let turn = |values: &[f64]| values.iter().map(|v| -v).collect::<Vec<_>>();
+        let (floor, samples) = (turn(floor), turn(samples));
+        let sen = Sen { slope: -sen.slope, low: -sen.high, high: -sen.low };
+        let turned = Rising { x, floor: &floor, samples_x: &self.x, samples: &samples, sawtooth, level, sen };
+        match turned.test() {
+            (Verdict::Growing, _) => (Verdict::Falling, "falls, and still does at the end"),
+            other => other,
+        }
+    }
+}
+
+/// The level that a leak lifts and that garbage or a short peak does not.
+fn floor(x: &[f64], samples: &[f64], sawtooth: bool) -> (Vec<f64>, Vec<f64>) {
+    if x.len() < BUCKETS_FROM {
+        return (x.to_vec(), samples.to_vec());
+    }
+    let count = (x.len() / 3).clamp(8, 16);
+    let (x, y) = buckets(x, samples, count, if sawtooth { 10.0 } else { 50.0 });
+    let y = without_peaks(&y);
+    (x, y)
+}
+
+impl Rising<'_> {
+    /// The gates, one after the other; the first that closes names the verdict.
+    fn test(&self) -> (Verdict, &'static str) {
+        let shapes = Contest::hold(self.x, self.floor);
+        if !self.significant() {
+            return if shapes.jumped() {
+                (Verdict::Step, "no significant trend, but one clear jump")
+            } else {
+                (Verdict::Flat, "no significant trend")
+            };
+        }
+        if !self.material() {
+            return (Verdict::Flat, "the change is too small, against the level or the noise");
+        }
+        if shapes.stepping() + BETTER < shapes.growing() {
+            return (Verdict::Step, "one or two steps fit better than a line");
+        }
+        if shapes.resting() + BETTER < shapes.growing() {
+            return (Verdict::Plateau, "a curve that comes to rest fits better than a line");
+        }
+        if !self.moves_at_the_end() {
+            return (Verdict::Plateau, "it moved, but no longer does at the end");
+        }
+        if !self.left_its_floor() {
+            return (Verdict::Flat, "the last quarter lies no higher than what was before");
+        }
+        (Verdict::Growing, "grows, and still does at the end")
+    }
+
+    /// Mann-Kendall and Sen's interval, both corrected for errors that persist.
+    fn significant(&self) -> bool {
+        let inflation = self.variance_inflation().sqrt();
+        mann_kendall_z(self.floor).abs() / inflation > SIGNIFICANT_Z && self.sen.widened(inflation).low > 0.0
+    }
+
+    /// By the lag-1 autocorrelation of what the best growing shape leaves.
+    fn variance_inflation(&self) -> f64 {
+        let r1 = lag_one(&self.residual_of_growth()).min(0.9);
+        match r1 {
+            r1 if r1 <= 0.15 => 1.0,
+            r1 if self.samples.len() < BUCKETS_FROM => (1.0 + r1) / (1.0 - r1),
+            r1 => (1.0 + r1 / 2.0) / (1.0 - r1 / 2.0),
+        }
+    }
+
+    /// Of the robust line, or of a late onset where that leaves much less.
+    fn residual_of_growth(&self) -> Vec<f64> {
+        let off_line = self.off_line();
+        let middle = off_line.iter().sum::<f64>() / off_line.len() as f64;
+        let left: f64 = off_line.iter().map(|r| (r - middle).powi(2)).sum();
+        match hinge(self.x, self.floor) {
+            Some(Corner { at, squared_error }) if squared_error < 0.6 * left => {
+                let bent: Vec<f64> = self.x.iter().map(|x| since(*x, at)).collect();
+                Line::fit(&bent, self.floor).residual(&bent, self.floor)
+            }
+            _ => off_line,
+        }
+    }
+
+    fn off_line(&self) -> Vec<f64> {
+        self.x.iter().zip(self.floor).map(|(x, y)| y - self.sen.slope * x).collect()
+    }
+
+    fn material(&self) -> bool {
+        let change = self.sen.slope * self.span();
+        change >= MATERIAL_SHARE * self.level.abs() && change >= 2.0 * spread(&self.off_line())
+    }
+
+    fn span(&self) -> f64 {
+        self.x.last().copied().unwrap_or(0.0) - self.x.first().copied().unwrap_or(0.0)
+    }
+
+    /// The last 30 % of the samples, or 40 % of the floor, must carry their share.
+    fn moves_at_the_end(&self) -> bool {
+        let floor_from = self.x.partition_point(|x| *x < self.x[0] + 0.6 * self.span());
+        let (x, y) = (&self.x[floor_from..], &self.floor[floor_from..]);
+        if self.samples.len() < BUCKETS_FROM {
+            return x.len() < 4 || Sen::of(x, y).is_none_or(|end| end.slope >= 0.35 * self.sen.slope);
+        }
+        let samples_from = self.samples_x.partition_point(|x| *x < 0.7);
+        let (x, y) =
+            if self.sawtooth { (x, y) } else { (&self.samples_x[samples_from..], &self.samples[samples_from..]) };
+        if x.len() < 5 {
+            return true;
+        }
+        let end = Line::fit(x, y);
+        let persistence = lag_one(&end.residual(x, y)).max(0.0);
+        let error = end.slope_error * ((1.0 + persistence) / (1.0 - persistence.min(0.9))).sqrt();
+        end.slope + 1.3 * error >= 0.6 * self.sen.slope
+    }
+
+    /// The last quarter of the floor stands above nearly all of what was before.
+    fn left_its_floor(&self) -> bool {
+        let n = self.floor.len();
+        let (before, end) = self.floor.split_at(n - (n / 4).max(1));
+        median(end) >= percentile(before, 80.0)
+    }
+}
+
+impl Opinion {
+    /// Where growth began, if it was within this life and a bend fits better than a line and no worse than a parabola.
+    pub(super) fn onset(&self) -> Option<Onset> {
+        let n = self.x.len();
+        let corner = hinge(&self.x, &self.y)?;
+        let hinge_bic = bic(corner.squared_error, n, 3);
+        let line = bic(Line::fit(&self.x, &self.y).squared_error, n, 2);
+        if hinge_bic + BETTER >= line || hinge_bic > self.parabola_bic().unwrap_or(f64::INFINITY) {
+            return None;
+        }
+        let (earliest, latest) = hinge_interval(&self.x, &self.y, corner);
+        Some(Onset { at: corner.at, earliest, latest })
+    }
+
+    fn parabola_bic(&self) -> Option<f64> {
+        let (error, upwards) = parabola(&self.x, &self.y);
+        upwards.then(|| bic(error, self.x.len(), 3))
+    }
+
+    /// A parabola fits clearly better than a line, and a late onset does not explain it.
+    pub(super) fn accelerates(&self) -> bool {
+        let line = bic(Line::fit(&self.x, &self.y).squared_error, self.x.len(), 2);
+        self.onset().is_none() && self.parabola_bic().is_some_and(|curve| curve + CLEARLY_BETTER < line)
+    }
+
+    /// Least squares on the floor, since the onset where there is one; the robust slope where the two disagree.
+    pub(super) fn headline(&self, life: &Life, onset: Option<Onset>) -> Option<Headline> {
+        let start = onset.map_or(f64::NEG_INFINITY, |o| o.at);
+        let time: Vec<f64> = self.x.iter().map(|x| onset.map_or(*x, |o| since(*x, o.at))).collect();
+        let widen = if life.x.len() < BUCKETS_FROM { FEW_SAMPLES_WIDENING } else { 1.0 };
+        let mut line = Headline::fit(&time, &self.y, widen)?;
+        let from = self.x.partition_point(|x| *x < start);
+        let (x, y) = (&self.x[from..], &self.y[from..]);
+        if let Some(sen) = Sen::of(x, y)
+            && x.len() >= super::FEWEST_SAMPLES
+            && (line.slope - sen.slope).abs() > 0.3 * sen.slope.abs() + TINY
+        {
+            line.slope = sen.slope;
+            line.ci95 = (sen.low, sen.high);
+        }
+        Some(line)
+    }
+}
