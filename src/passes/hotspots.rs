@@ -105,13 +105,13 @@ fn hot(case: &Case, placed: &Placed<Profile>, shares: &Shares, facts: &mut Facts
         fact.set("culprit", case.tables.function(frame)).set("total", weight / shares.total);
         let says = format!(
             "{} of the {} samples pass through {}",
-            units::percent(weight / shares.total),
+            units::share(weight / shares.total),
             units::number(shares.samples as f64),
             case.tables.function(frame)
         );
         fact.cites.push(Cite::new(placed.artifact, placed.what.line, says));
     }
-    let says = format!("{} of the samples are in {leaf} itself", units::percent(leaf_weight / shares.total));
+    let says = format!("{} of the samples are in {leaf} itself", units::share(leaf_weight / shares.total));
     fact.cites.push(Cite::new(placed.artifact, placed.what.line, says));
     fact.sites = culprits.iter().take(3).map(|&(frame, _)| site(&case.tables, frame, "hot")).collect();
     for &(frame, _, _) in own.iter().take(2) {

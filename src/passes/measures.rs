@@ -99,7 +99,7 @@ pub fn amount(value: f64, unit: Unit) -> String {
     match unit {
         Unit::Bytes => units::bytes(value),
         Unit::Seconds => units::duration(value),
-        Unit::Ratio => units::percent(value),
+        Unit::Ratio => units::share(value),
         Unit::Count | Unit::Unknown => units::number(value),
     }
 }
@@ -169,7 +169,7 @@ fn ratios(case: &Case, subject: SubjectId, facts: &mut Facts) {
         fact.set("signal", "cgroup.cpu.throttled_share").set("last", share).set("max", share).set("n", periods);
         fact.cites.push(Cite {
             place: at.place,
-            says: format!("{throttled} of {periods} periods were throttled ({})", units::percent(share)),
+            says: format!("{throttled} of {periods} periods were throttled ({})", units::share(share)),
         });
         facts.push(fact);
     }
@@ -228,7 +228,7 @@ fn memory(case: &Case, subject: SubjectId, facts: &mut Facts) {
             fact.set("share_of_growth", grew / growth);
         }
         fact.set_known("share_of_limit", limit.map(|(limit, _)| last.value / limit));
-        let of_limit = limit.map_or(String::new(), |(limit, _)| format!(", {} of the limit of {}", units::percent(last.value / limit), units::bytes(limit)));
+        let of_limit = limit.map_or(String::new(), |(limit, _)| format!(", {} of the limit of {}", units::share(last.value / limit), units::bytes(limit)));
         let sign = if grew < 0.0 { "less" } else { "more" };
         let says = format!("{part} memory is {}{of_limit}; {} {sign} than at the first sample", units::bytes(last.value), units::bytes(grew.abs()));
         fact.cites.push(Cite { place: last.place, says });

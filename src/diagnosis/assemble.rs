@@ -1,0 +1,311 @@
+//! Puts the report together from the case, the facts and the diagnosis.
+
+use super::Diagnosis;
+use super::score::subject_id;
+use crate::bundle::Bundle;
+use crate::case::{Case, Clock, Moment};
+use crate::passes::fact::Facts;
+use crate::passes::hotspots::{Shares, kind_word};
+use crate::passes::measures::{Judged, memory_limit, word};
+use crate::passes::threads::{Known, Population};
+use crate::report::model::*;
+use postmortem_parsers::evidence::RecordKind;
+use postmortem_parsers::time::rfc3339_utc;
+use std::collections::BTreeMap;
+
+/// Stacks of one reason that a report lists; the counts are of all.
+const MOST_GROUPS: usize = 100;
+/// Frames of a stack that a report lists.
+const MOST_FRAMES: usize = 60;
+/// Points of a trend that a report keeps for drawing.
+const MOST_POINTS: usize = 120;
+/// Series that a report lists.
+const MOST_TRENDS: usize = 400;
+
+/// The report of a case.
+pub fn report(
+    case: &Case,
+    bundle: &Bundle,
+    facts: &Facts,
+    populations: &[Population<'_>],
+    judged: &[Judged<'_>],
+    diagnosis: Diagnosis,
+) -> Report {
+    Report {
+        schema: SCHEMA.to_owned(),
+        tool: Tool { name: "postmortem".into(), version: env!("CARGO_PKG_VERSION").into() },
+        bundle: BundleInfo {
+            name: bundle.name.clone(),
+            bytes: bundle.bytes,
+            sha256: bundle.sha256.clone(),
+            span: case.span.map(span),
+            inputs: if bundle.inputs.len() > 1 {
+                bundle.inputs.iter().map(|input| InputInfo { name: input.name.clone(), bytes: input.bytes }).collect()
+            } else {
+                Vec::new()
+            },
+        },
+        artifacts: case.artifacts.iter().map(artifact).collect(),
+        verdict: diagnosis.verdict,
+        root_causes: diagnosis.root_causes,
+        findings: diagnosis.findings,
+        buckets: buckets(case, populations),
+        trends: trends(case, judged),
+        next_captures: diagnosis.next_captures,
+        warnings: bundle
+            .warnings
+            .iter()
+            .map(|warning| Warning { artifact: warning.artifact.clone(), line: warning.line, message: warning.message.clone() })
+            .collect(),
+        not_checked: diagnosis.not_checked,
+        subjects: subjects(case),
+        checked: diagnosis.checked,
+        events: events(case),
+        memory: memory(case, facts),
+        profiles: profiles(case),
+    }
+}
+
+fn span((from, to): (i64, i64)) -> Span {
+    Span { from: rfc3339_utc(from), to: rfc3339_utc(to) }
+}
+
+fn artifact(info: &crate::case::ArtifactInfo) -> Artifact {
+    Artifact {
+        path: info.path.clone(),
+        format: info.format.map(str::to_owned),
+        bytes: info.bytes,
+        records: info.records,
+        span: info.span.map(span),
+        parts: if info.parts.len() > 1 {
+            info.parts.iter().map(|part| Part { format: part.format.to_owned(), records: part.records, lines: part.lines }).collect()
+        } else {
+            Vec::new()
+        },
+    }
+}
+
+fn buckets(case: &Case, populations: &[Population<'_>]) -> Vec<Bucket> {
+    let mut buckets = Vec::new();
+    for population in populations {
+        let mut by_reason: BTreeMap<&str, BTreeMap<_, Vec<&Known<'_>>>> = BTreeMap::new();
+        for known in &population.latest().threads {
+            let key = (known.thread.stack, known.thread.created_by);
+            by_reason.entry(known.reason).or_default().entry(key).or_default().push(known);
+        }
+        let size = |members: &[&Known<'_>]| members.iter().map(|known| u64::from(known.thread.count)).sum::<u64>();
+        let mut own: Vec<Bucket> = by_reason
+            .into_iter()
+            .map(|(reason, groups)| {
+                let count = groups.values().map(|members| size(members)).sum();
+                let mut groups: Vec<BucketGroup> = groups
+                    .into_iter()
+                    .map(|((stack, creator), members)| BucketGroup {
+                        count: size(&members),
+                        idle: members.iter().all(|known| known.is_idle()),
+                        waited: waited(&members),
+                        frames: case.tables.functions(stack).take(MOST_FRAMES).map(str::to_owned).collect(),
+                        created_by: creator.map(|frame| case.tables.function(frame).to_owned()),
+                    })
+                    .collect();
+                groups.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.frames.cmp(&b.frames)).then_with(|| a.created_by.cmp(&b.created_by)));
+                groups.truncate(MOST_GROUPS);
+                Bucket {
+                    process: case.subjects[population.subject as usize].name.clone(),
+                    runtime: population.runtime.as_str().to_owned(),
+                    reason: reason.to_owned(),
+                    count,
+                    groups,
+                }
+            })
+            .collect();
+        own.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.reason.cmp(&b.reason)));
+        buckets.extend(own);
+    }
+    buckets
+}
+
+fn waited(members: &[&Known<'_>]) -> Option<Waited> {
+    let waits = || members.iter().filter_map(|known| known.thread.waited_s).map(f64::from);
+    let (min, max) = (waits().reduce(f64::min)?, waits().reduce(f64::max)?);
+    Some(Waited { min, max })
+}
+
+/// An instant of a clock as the report writes it; only wall instants have a date.
+fn instant(clock: Clock, t: f64) -> Option<String> {
+    (clock == Clock::Wall && t.is_finite() && t.abs() < 9e9).then(|| rfc3339_utc((t * 1e3).round() as i64 * 1_000_000))
+}
+
+fn trends(case: &Case, judged: &[Judged<'_>]) -> Vec<Trend> {
+    let mut trends: Vec<Trend> = judged
+        .iter()
+        .filter(|judged| judged.signal.samples.len() > 1)
+        .map(|judged| {
+            let (signal, growth) = (judged.signal, &judged.growth);
+            let timed = signal.clock.is_time();
+            let origin = signal.first().map_or(0.0, |sample| sample.t);
+            let last = signal.last().map_or(0.0, |sample| sample.t);
+            let step = signal.samples.len().div_ceil(MOST_POINTS);
+            let wall = |seconds: f64| instant(signal.clock, seconds);
+            Trend {
+                series: signal.title(),
+                unit: signal.unit.as_str().to_owned(),
+                n: growth.n as u64,
+                verdict: word(growth.verdict).to_owned(),
+                slope_per_hour: growth.slope_per_s.filter(|_| timed).map(|slope| slope * 3600.0),
+                ci95: growth.ci95.filter(|_| timed).map(|(low, high)| (low * 3600.0, high * 3600.0)),
+                r2: growth.r2,
+                p: growth.p,
+                since: growth.since_s.and_then(wall),
+                limit: judged.limit,
+                exhausts_at: growth.exhausts_in_s.and_then(|seconds| wall(last + seconds)),
+                onset_ci: growth.onset_s.and_then(|(from, to)| Some((wall(from)?, wall(to)?))),
+                subject: Some(subject_id(signal.subject)),
+                points: Some(signal.samples.iter().step_by(step.max(1)).map(|sample| (sample.t - origin, sample.value)).collect()),
+                clock: signal.clock.as_str().to_owned(),
+            }
+        })
+        .collect();
+    let rank = |verdict: &str| match verdict {
+        "growing" => 0,
+        "step" => 1,
+        "falling" => 2,
+        "plateau" | "cyclic" => 3,
+        "flat" => 4,
+        _ => 5,
+    };
+    trends.sort_by(|a, b| {
+        rank(&a.verdict).cmp(&rank(&b.verdict)).then_with(|| a.series.cmp(&b.series)).then_with(|| a.subject.cmp(&b.subject)).then_with(|| a.clock.cmp(&b.clock))
+    });
+    trends.truncate(MOST_TRENDS);
+    let _ = case;
+    trends
+}
+
+fn subjects(case: &Case) -> Vec<Subject> {
+    case.subject_ids()
+        .map(|id| {
+            let subject = &case.subjects[id as usize];
+            let mut claims = serde_json::Map::new();
+            if !subject.pids.is_empty() {
+                claims.insert("pids".into(), subject.pids.clone().into());
+            }
+            if !subject.cgroups.is_empty() {
+                claims.insert("cgroups".into(), subject.cgroups.clone().into());
+            }
+            Subject {
+                id: subject_id(id),
+                kind: subject.kind.to_owned(),
+                name: subject.name.clone(),
+                runtime: Some(subject.runtime.as_str()).filter(|name| *name != "unknown").map(str::to_owned),
+                claims,
+                joined_because: subject.joined_because.clone(),
+                incarnations: (!subject.pids.is_empty()).then_some(subject.pids.len() as u64),
+            }
+        })
+        .collect()
+}
+
+fn events(case: &Case) -> Vec<Event> {
+    let word = |at: Option<Moment>| at.map_or("unknown", |at| at.clock.as_str()).to_owned();
+    let when = |at: Option<Moment>| at.and_then(|at| instant(at.clock, at.t));
+    let mut events: Vec<(Option<Moment>, Event)> = Vec::new();
+    for placed in &case.records {
+        let kind = match placed.what.kind {
+            RecordKind::Kill => "kill",
+            RecordKind::Panic => "panic",
+            RecordKind::Fatal => "fatal-error",
+            RecordKind::Signal => "signal",
+            RecordKind::Exit => "exit",
+            _ => continue,
+        };
+        events.push((placed.at, Event {
+            kind: kind.into(),
+            at: when(placed.at),
+            clock: word(placed.at),
+            subject: Some(subject_id(placed.subject)),
+            says: placed.what.text.clone(),
+            artifact: case.path(placed.artifact).to_owned(),
+            line: (placed.what.line > 0).then_some(placed.what.line),
+        }));
+    }
+    for placed in &case.snapshots {
+        events.push((placed.at, Event {
+            kind: "snapshot".into(),
+            at: when(placed.at),
+            clock: word(placed.at),
+            subject: Some(subject_id(placed.subject)),
+            says: format!("{} threads ({})", placed.what.total(), placed.what.origin),
+            artifact: case.path(placed.artifact).to_owned(),
+            line: (placed.what.line > 0).then_some(placed.what.line),
+        }));
+    }
+    let clock = |at: &Option<Moment>| at.map(|at| at.clock);
+    events.sort_by(|(a, _), (b, _)| clock(a).cmp(&clock(b)).then(a.map_or(0.0, |at| at.t).total_cmp(&b.map_or(0.0, |at| at.t))));
+    events.into_iter().map(|(_, event)| event).collect()
+}
+
+fn memory(case: &Case, facts: &Facts) -> Vec<Memory> {
+    case.subject_ids()
+        .filter_map(|id| {
+            let parts: Vec<_> = facts.of("memory.part").filter(|fact| fact.subject == id).collect();
+            let used = parts.iter().find(|fact| fact.text("part") == Some("used")).and_then(|fact| fact.number("bytes"));
+            let parts: Vec<MemoryPart> = parts
+                .iter()
+                .filter(|fact| fact.text("part") != Some("used"))
+                .map(|fact| MemoryPart {
+                    part: fact.text("part").unwrap_or("").to_owned(),
+                    bytes: fact.number("bytes").unwrap_or(0.0).max(0.0) as u64,
+                    share_of_limit: fact.number("share_of_limit"),
+                    grew: fact.number("grew_bytes").unwrap_or(0.0) as i64,
+                    share_of_growth: fact.number("share_of_growth"),
+                })
+                .collect();
+            (!parts.is_empty()).then(|| Memory {
+                subject: subject_id(id),
+                limit: memory_limit(case, id).map(|(limit, _)| limit as u64),
+                used: used.map(|used| used as u64),
+                parts,
+            })
+        })
+        .collect()
+}
+
+/// The name of a profile's files: its place in the list and what it counts.
+pub fn profile_id(index: usize, kind: &str, event: &str) -> String {
+    let clean: String = event.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();
+    format!("{:02}-{kind}-{}", index + 1, clean.trim_matches('-'))
+}
+
+fn profiles(case: &Case) -> Vec<ProfileInfo> {
+    case.profiles
+        .iter()
+        .enumerate()
+        .map(|(index, placed)| {
+            let profile = &placed.what;
+            let shares = Shares::of(case, profile);
+            let kind = kind_word(profile.kind);
+            let share = |weight: f64| if shares.total > 0.0 { weight / shares.total } else { 0.0 };
+            let hottest = Shares::ranked(case, &shares.own)
+                .into_iter()
+                .take(10)
+                .map(|(frame, name, own)| Hot {
+                    function: name.to_owned(),
+                    self_share: share(own),
+                    total_share: share(shares.through.get(&frame).copied().unwrap_or(0.0)),
+                })
+                .collect();
+            ProfileInfo {
+                id: profile_id(index, kind, &profile.event),
+                kind: kind.to_owned(),
+                event: profile.event.clone(),
+                unit: profile.unit.clone(),
+                total: shares.total,
+                samples: shares.samples,
+                artifact: case.path(placed.artifact).to_owned(),
+                hottest,
+                files: Vec::new(),
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,126 @@
+//! Scores matches, ranks causes, links symptoms to them, and says what is missing.
+
+pub mod assemble;
+pub mod captures;
+mod links;
+mod score;
+pub mod text;
+
+use crate::bundle::Bundle;
+use crate::case::Case;
+use crate::passes::fact::Facts;
+use crate::patterns::{Outcome, Pattern, check};
+use crate::report::model::{Checked, Finding, NextCapture, NotChecked, RootCause, Severity, Verdict};
+use std::collections::BTreeSet;
+
+pub use score::{Scored, confidence};
+
+/// What the patterns say of a case.
+#[derive(Debug)]
+pub struct Diagnosis {
+    /// The answer in one word.
+    pub verdict: Verdict,
+    /// Best first.
+    pub root_causes: Vec<RootCause>,
+    /// Everything found.
+    pub findings: Vec<Finding>,
+    /// Every pattern with its outcome.
+    pub checked: Vec<Checked>,
+    /// Patterns without input.
+    pub not_checked: Vec<NotChecked>,
+    /// What to capture next.
+    pub next_captures: Vec<NextCapture>,
+}
+
+/// Holds all patterns against the facts and ranks what they find.
+pub fn diagnose(case: &Case, bundle: &Bundle, facts: &Facts, patterns: &[Pattern]) -> Diagnosis {
+    use rayon::prelude::*;
+    let outcomes: Vec<Outcome> = patterns.par_iter().map(|pattern| check(pattern, facts)).collect();
+    let mut scored: Vec<Scored<'_>> = Vec::new();
+    let (mut checked, mut not_checked) = (Vec::new(), Vec::new());
+    for (pattern, outcome) in patterns.iter().zip(&outcomes) {
+        let before = scored.len();
+        if let Outcome::Found(hits) = outcome {
+            scored.extend(hits.iter().filter_map(|hit| Scored::of(case, bundle, facts, pattern, hit)));
+        }
+        let word = match outcome {
+            Outcome::NotChecked => "not-checked",
+            _ if scored.len() > before => "found",
+            _ => "not-found",
+        };
+        checked.push(row(pattern, word));
+        if word == "not-checked" {
+            let row = row(pattern, word);
+            not_checked.push(NotChecked { pattern: row.pattern, needs: row.needs.unwrap_or_default(), command: row.command });
+        }
+    }
+    scored.sort_by(score::order);
+    score::drop_rivals(&mut scored);
+    let causes = links::link(&mut scored, facts);
+    let suspected = scored.iter().any(|scored| scored.finding.severity == Severity::Info);
+    let loud = scored.iter().any(|scored| scored.finding.severity >= Severity::Warning);
+    let verdict = match (loud, suspected) {
+        (true, _) => Verdict::Problem,
+        (false, false) if was_judged(case, facts) => Verdict::Healthy,
+        _ => Verdict::Inconclusive,
+    };
+    let next_captures = next_captures(case, &scored, verdict, &not_checked);
+    let root_causes = if loud { links::root_causes(&scored, &causes) } else { Vec::new() };
+    let findings = scored.into_iter().map(|scored| scored.finding).collect();
+    Diagnosis { verdict, root_causes, findings, checked, not_checked, next_captures }
+}
+
+fn row(pattern: &Pattern, outcome: &str) -> Checked {
+    let missing = outcome == "not-checked";
+    let captures: Vec<_> = pattern.needs.iter().filter_map(|name| captures::get(name)).collect();
+    Checked {
+        pattern: pattern.id.clone(),
+        outcome: outcome.to_owned(),
+        category: pattern.category.clone(),
+        title: pattern.title.clone(),
+        needs: missing.then(|| captures.iter().map(|capture| capture.title.as_str()).collect::<Vec<_>>().join(" or ")),
+        command: if missing { captures.first().map(|capture| capture.command.clone()) } else { None },
+    }
+}
+
+/// Whether enough was read to call every process healthy: threads of each, or a signal with enough samples.
+fn was_judged(case: &Case, facts: &Facts) -> bool {
+    let mut processes = case.subject_ids().peekable();
+    processes.peek().is_some()
+        && processes.all(|subject| {
+            let threads = case.snapshots_of(subject).any(|placed| placed.what.threads.len() > 1);
+            let measured = facts
+                .of("trend")
+                .any(|fact| fact.subject == subject && fact.text("verdict").is_some_and(|verdict| verdict != "insufficient"));
+            let watched = facts.of("gc").chain(facts.of("sched")).any(|fact| fact.subject == subject);
+            threads || measured || watched
+        })
+}
+
+/// The captures that would settle what is open: those of weak findings first, then of what was not checked.
+fn next_captures(case: &Case, scored: &[Scored<'_>], verdict: Verdict, not_checked: &[NotChecked]) -> Vec<NextCapture> {
+    let mut seen = BTreeSet::new();
+    let mut next = Vec::new();
+    let pid = case.subjects.first().and_then(|subject| subject.pids.last());
+    let mut add = |name: &str| {
+        if let Some(capture) = captures::get(name)
+            && seen.insert(name.to_owned())
+        {
+            let command = match pid {
+                Some(pid) => capture.command.replace("/PID/", &format!("/{pid}/")).replace("-p PID", &format!("-p {pid}")),
+                None => capture.command.clone(),
+            };
+            next.push(NextCapture { command, answers: capture.answers.clone() });
+        }
+    };
+    for scored in scored.iter().filter(|scored| scored.score < 7 && scored.finding.explained_by.is_none()) {
+        scored.pattern.settle.iter().for_each(|name| add(name));
+    }
+    if verdict == Verdict::Inconclusive && next.is_empty() && !not_checked.is_empty() {
+        for name in ["go-goroutines", "java-threads", "proc-status", "cgroup-memory"] {
+            add(name);
+        }
+        next.truncate(3);
+    }
+    next
+}

@@ -1,0 +1,259 @@
+//! Integer decibans: a prior and, per evidence family, the strongest for and the strongest against. Families add,
+//! members of one do not.
+
+use super::text::fill;
+use crate::bundle::Bundle;
+use crate::case::{Case, SubjectId};
+use crate::passes::fact::{Cite, Fact, Facts, Value};
+use crate::patterns::{FAMILIES, Match, Part, Pattern, tier};
+use crate::report::model::{EvidenceLine, Finding, ScorePart, Severity, Site};
+use serde_json::Map;
+use sha2::{Digest, Sha256};
+use std::cmp::Ordering;
+
+/// A score at which a finding is sure enough to be an error.
+const ERROR: i32 = 7;
+/// A score at which a finding is worth a warning.
+const WARNING: i32 = 0;
+/// A score below which a finding is not even suspected.
+const SUSPECTED: i32 = -6;
+
+/// A match with its score and finding.
+#[derive(Debug)]
+pub struct Scored<'a> {
+    /// The pattern.
+    pub pattern: &'a Pattern,
+    /// The anchor fact.
+    pub anchor: &'a Fact,
+    /// Index of the anchor fact.
+    pub anchor_index: usize,
+    /// Further facts that it rests on.
+    pub rests_on: Vec<usize>,
+    /// Whom it is about.
+    pub subject: SubjectId,
+    /// Decibans.
+    pub score: i32,
+    /// What the report says.
+    pub finding: Finding,
+}
+
+/// The chance that goes with a score.
+pub fn confidence(score: i32) -> f64 {
+    let odds = 10f64.powf(f64::from(score) / 10.0);
+    (odds / (1.0 + odds) * 1000.0).round() / 1000.0
+}
+
+/// The strongest part of each family.
+fn strongest(parts: &[Part]) -> Vec<&Part> {
+    FAMILIES
+        .iter()
+        .filter_map(|family| {
+            parts.iter().filter(|part| part.family == *family).max_by(|a, b| {
+                // Of equals the first: max_by would keep the last.
+                a.weight.abs().cmp(&b.weight.abs()).then(Ordering::Greater)
+            })
+        })
+        .collect()
+}
+
+impl<'a> Scored<'a> {
+    /// Scores a match; `None` where it is not even suspected.
+    pub fn of(case: &Case, bundle: &Bundle, facts: &'a Facts, pattern: &'a Pattern, hit: &Match) -> Option<Scored<'a>> {
+        let anchor = &facts.all[hit.anchor];
+        let (fors, againsts) = (strongest(&hit.fors), strongest(&hit.againsts));
+        let mut parts = vec![ScorePart { family: "prior".into(), weight: pattern.prior, says: "before any evidence".into() }];
+        parts.extend(fors.iter().chain(&againsts).map(|part| ScorePart {
+            family: part.family.clone(),
+            weight: part.weight,
+            says: part.says.clone(),
+        }));
+        let mut score: i32 = parts.iter().map(|part| part.weight).sum();
+        let has = |family: &str| fors.iter().any(|part| part.family == family);
+        // One moment without proof gives a warning at most.
+        if !has("proof") && !has("time") && score >= ERROR {
+            parts.push(ScorePart {
+                family: "cap".into(),
+                weight: ERROR - 1 - score,
+                says: "one moment without proof gives a warning at most".into(),
+            });
+            score = ERROR - 1;
+        }
+        parts.extend(hit.open.iter().map(|says| ScorePart {
+            family: "open".into(),
+            weight: 0,
+            says: format!("could not be ruled out: {says}"),
+        }));
+        let severity = match score {
+            ERROR.. => pattern.severity,
+            WARNING.. => pattern.severity.min(Severity::Warning),
+            SUSPECTED.. => Severity::Info,
+            _ => return None,
+        };
+        let show = |cites: &[Cite]| -> Vec<EvidenceLine> { cites.iter().map(|cite| show(case, bundle, cite)).collect() };
+        let mut evidence = show(&anchor.cites);
+        for part in &fors {
+            for line in show(&part.cites) {
+                if !evidence.contains(&line) {
+                    evidence.push(line);
+                }
+            }
+        }
+        if evidence.is_empty() {
+            evidence.push(EvidenceLine { artifact: String::new(), line: None, excerpt: None, says: pattern.title.clone(), context: None });
+        }
+        let against = againsts
+            .iter()
+            .map(|part| {
+                let mut line = show(&part.cites).into_iter().next().unwrap_or_else(|| EvidenceLine { excerpt: None, ..evidence[0].clone() });
+                line.says.clone_from(&part.says);
+                line
+            })
+            .collect();
+        let rests_on: Vec<usize> = fors.iter().filter_map(|part| part.fact).collect();
+        let sites = sites(anchor, facts, &rests_on);
+        let fingerprint = fingerprint(case, pattern, anchor, &sites);
+        let count = anchor.number("count").filter(|count| *count >= 0.0).map(|count| count as u64);
+        let finding = Finding {
+            id: format!("{}-{}", pattern.id, &fingerprint[..8]),
+            fingerprint,
+            pattern: pattern.id.clone(),
+            category: pattern.category.clone(),
+            severity,
+            confidence: confidence(score),
+            title: fill(&pattern.title, anchor),
+            summary: fill(&pattern.summary, anchor),
+            bucket: pattern.bucket.clone().or_else(|| if pattern.count_of.is_some() { anchor.text("reason").map(str::to_owned) } else { None }),
+            count: pattern.count_of.as_ref().and(count),
+            count_of: pattern.count_of.clone(),
+            sites,
+            evidence,
+            against,
+            signals: signals(anchor, facts, &rests_on),
+            remediation: pattern.fix.clone(),
+            references: pattern.references.clone(),
+            subject: Some(subject_id(anchor.subject)),
+            score: parts,
+            explained_by: None,
+        };
+        Some(Scored { pattern, anchor, anchor_index: hit.anchor, rests_on, subject: anchor.subject, score, finding })
+    }
+
+    /// How much it weighs beside others of equal score.
+    fn impact(&self) -> f64 {
+        self.anchor.number("count").or(self.anchor.number("share_of_limit")).unwrap_or(0.0)
+    }
+}
+
+/// The id of a subject in the report.
+pub fn subject_id(subject: SubjectId) -> String {
+    format!("s{}", subject + 1)
+}
+
+/// The places of the anchor, then those of the facts that it rests on.
+fn sites(anchor: &Fact, facts: &Facts, rests_on: &[usize]) -> Vec<Site> {
+    let mut sites = anchor.sites.clone();
+    for &fact in rests_on {
+        // Where the anchor names no code, what explains it comes first.
+        for site in &facts.all[fact].sites {
+            if !sites.iter().any(|known| known.function == site.function) {
+                sites.push(site.clone());
+            }
+        }
+    }
+    sites.truncate(8);
+    sites
+}
+
+/// An artifact's line as the report shows it.
+pub fn show(case: &Case, bundle: &Bundle, cite: &Cite) -> EvidenceLine {
+    let artifact = &bundle.artifacts[cite.place.artifact as usize];
+    let line = (cite.place.line > 0).then_some(cite.place.line);
+    let excerpt = line.and_then(|line| artifact.line(line)).map(|text| shorten(text.trim_end()));
+    EvidenceLine {
+        artifact: case.path(cite.place.artifact).to_owned(),
+        line,
+        excerpt: excerpt.filter(|text| !text.is_empty()),
+        says: cite.says.clone(),
+        context: None,
+    }
+}
+
+fn shorten(text: &str) -> String {
+    const MOST: usize = 240;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// The values that a finding rests on.
+fn signals(anchor: &Fact, facts: &Facts, rests_on: &[usize]) -> Map<String, serde_json::Value> {
+    let mut signals = Map::new();
+    for fact in std::iter::once(anchor).chain(rests_on.iter().map(|&index| &facts.all[index])) {
+        let name = fact.text("signal").or(fact.text("part")).or(fact.text("kind"));
+        let prefix = name.map_or(fact.kind.to_owned(), |name| format!("{}.{name}", fact.kind));
+        for (attribute, value) in &fact.attributes {
+            if let Value::Number(number) = value
+                && let Some(number) = serde_json::Number::from_f64(*number)
+            {
+                signals.entry(format!("{prefix}.{attribute}")).or_insert(serde_json::Value::Number(number));
+            }
+        }
+    }
+    signals
+}
+
+/// Stable across captures of the same fault: of category, runtime, normalised place and resource.
+fn fingerprint(case: &Case, pattern: &Pattern, anchor: &Fact, sites: &[Site]) -> String {
+    let runtime = anchor.text("runtime").unwrap_or(case.subjects[anchor.subject as usize].runtime.as_str());
+    let place = sites.first().map_or("", |site| site.function.as_str());
+    let resource = anchor.text("name").or(anchor.text("signal")).or(anchor.text("part")).or(anchor.text("victim")).unwrap_or("");
+    let mut hash = Sha256::new();
+    for part in [&pattern.category, runtime, &normalise(place), resource] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A function without what changes from build to build: type arguments, closure numbers, addresses.
+fn normalise(function: &str) -> String {
+    let mut out = String::new();
+    let mut depth = 0;
+    for c in function.chars() {
+        match c {
+            '[' | '<' => depth += 1,
+            ']' | '>' if depth > 0 => depth -= 1,
+            _ if depth > 0 => {}
+            c if c.is_ascii_digit() && out.ends_with("func") => {}
+            c => out.push(c),
+        }
+    }
+    out.split("+0x").next().unwrap_or("").to_owned()
+}
+
+/// Best first: score, impact, tier, fingerprint.
+pub fn order(a: &Scored<'_>, b: &Scored<'_>) -> Ordering {
+    b.score
+        .cmp(&a.score)
+        .then(b.impact().total_cmp(&a.impact()))
+        .then(tier(&a.pattern.category).cmp(&tier(&b.pattern.category)))
+        .then_with(|| a.finding.fingerprint.cmp(&b.finding.fingerprint))
+        .then_with(|| a.pattern.id.cmp(&b.pattern.id))
+}
+
+/// Of several findings about the same threads or the same place, the best stays.
+pub fn drop_rivals(scored: &mut Vec<Scored<'_>>) {
+    let mut kept: Vec<(SubjectId, usize, String, String)> = Vec::new();
+    scored.retain(|scored| {
+        let place = scored.finding.sites.first().map_or(String::new(), |site| site.function.clone());
+        let key = (scored.subject, scored.anchor_index, place, scored.pattern.category.clone());
+        let rival = kept.iter().any(|known| {
+            known.1 == key.1 || (known.0 == key.0 && known.3 == key.3 && (known.2 == key.2))
+        });
+        if !rival {
+            kept.push(key);
+        }
+        !rival
+    });
+}
