@@ -61,6 +61,8 @@ const FOOTER: &[u8] = b"JNI global ref";
 const DEADLOCK: &[u8] = b"Found one Java-level deadlock:";
 /// A dump goes on behind at most this many lines of another program.
 const LONGEST_GAP: usize = 64;
+/// A thread that is none of that many last ones of an open dump continues it: a log cannot make this slow.
+const MOST_COMPARED: usize = 4096;
 
 /// What a line of a dump is.
 #[derive(Debug, PartialEq)]
@@ -139,12 +141,22 @@ struct Header<'a> {
 /// `"NAME" #12 [1066] daemon prio=5 os_prio=0 cpu=0.15ms elapsed=4.21s tid=0x.. nid=0x217 waiting on condition  [0x..]`.
 /// A name may hold all of that itself: the quote that ends it is the last one that a valid rest follows.
 fn header(line: &[u8]) -> Option<Header<'_>> {
-    let inner = line.strip_prefix(b"\"")?;
+    header_end(line.strip_prefix(b"\"")?)
+}
+
+/// A header without its first quote.
+fn header_end(inner: &[u8]) -> Option<Header<'_>> {
     memrchr_iter(b'"', inner).find_map(|quote| {
-        let (_, mut found) = behind_name(&inner[quote + 1..]).ok()?;
-        found.name = &inner[..quote];
-        Some(found)
+        let (_, found) = behind_name(&inner[quote + 1..]).ok()?;
+        Some(Header { name: &inner[..quote], ..found })
     })
+}
+
+/// The name and the header of a thread whose name holds a line end.
+fn broken_header<'a>(lines: &Lines<'a>) -> Option<(Vec<u8>, Header<'a>)> {
+    let start = lines.peek()?.strip_prefix(b"\"")?;
+    let found = lines.peek_second().filter(|next| !next.starts_with(b"\"")).and_then(header_end)?;
+    Some(([start, found.name].join(&b'\n'), found))
 }
 
 fn number(input: &[u8]) -> IResult<&[u8], u64> {
@@ -216,7 +228,6 @@ struct Dump<'a> {
     in_stack: bool,
     in_owned_list: bool,
     footer: bool,
-    carries_virtual: bool,
     /// First and number of the lines that were left out.
     skipped: Option<(LineNo, u32)>,
 }
@@ -233,7 +244,6 @@ impl<'a> Dump<'a> {
             in_stack: false,
             in_owned_list: false,
             footer: false,
-            carries_virtual: false,
             skipped: None,
         };
         if first == Line::Head {
@@ -247,7 +257,6 @@ impl<'a> Dump<'a> {
             && goes_on_with(last, &first)
         {
             dump.footer = !last.open;
-            dump.carries_virtual = last.completeness == Completeness::Partial;
             dump.snapshot = std::mem::take(last);
             dump.resumed = Some(index);
             return dump;
@@ -295,10 +304,16 @@ impl<'a> Dump<'a> {
                 Line::OwnedList => self.in_owned_list = true,
                 Line::Lock(text) if self.in_owned_list => self.owned(text, lines.number(), out),
                 Line::Foreign => {
-                    if !self.foreign(lines, out, |line| !matches!(classify(line), Line::Blank | Line::Foreign)) {
-                        return false;
+                    if let Some((name, found)) = broken_header(lines) {
+                        self.thread(&Header { name: &name, ..found }, lines.number(), out);
+                        lines.advance();
+                    } else {
+                        let in_stack = self.in_stack;
+                        if !self.foreign(lines, out, |line| resumes(line, in_stack)) {
+                            return false;
+                        }
+                        continue;
                     }
-                    continue;
                 }
                 _ if !self.in_stack => {
                     // The header of these lines was lost: whatever follows is not the thread before.
@@ -306,10 +321,7 @@ impl<'a> Dump<'a> {
                     self.skip(lines.number(), 1);
                 }
                 Line::State(state) => self.state(state, out),
-                Line::Carrying(text) => {
-                    self.carries_virtual = true;
-                    self.state(text, out);
-                }
+                Line::Carrying(text) => self.state(text, out),
                 Line::Mounted(id) => self.mounted(id, lines.number()),
                 Line::Frame(text) => self.frame(text, lines.number(), out),
                 Line::Lock(text) => self.lock(text, lines.number(), out),
@@ -324,7 +336,7 @@ impl<'a> Dump<'a> {
         false
     }
 
-    fn thread(&mut self, found: &Header<'a>, line: LineNo, out: &mut Parsed) {
+    fn thread(&mut self, found: &Header<'_>, line: LineNo, out: &mut Parsed) {
         self.close_thread(out);
         (self.in_stack, self.in_owned_list) = (true, false);
         self.current = Some(Building {
@@ -516,13 +528,13 @@ impl<'a> Dump<'a> {
         }
         self.close_thread(out);
         if let Some((line, count)) = self.skipped {
-            out.note(line, format!("{count} lines within a thread dump are not part of it; left out"));
+            out.note(line, format!("lines within a thread dump that are not part of it, left out: {count}"));
         }
         let mut snapshot = self.snapshot;
         let headless = snapshot.continues && !hint.continues;
         snapshot.open = !self.footer;
         snapshot.completeness = match (self.footer, headless) {
-            (true, false) if self.carries_virtual => Completeness::Partial,
+            (true, false) if names_virtual_threads(&snapshot, &out.tables) => Completeness::Partial,
             (true, false) => Completeness::Complete,
             _ if cut => Completeness::Truncated,
             _ => Completeness::Unknown,
@@ -549,9 +561,20 @@ fn goes_on_with(last: &Snapshot, first: &Line<'_>) -> bool {
     last.runtime == Runtime::Java
         && match first {
             Line::Deadlock => true,
-            Line::Thread(Header { id: Some(id), .. }) => last.open && last.threads.iter().all(|t| t.id != *id),
+            Line::Thread(Header { id: Some(id), .. }) => {
+                last.open && last.threads.iter().rev().take(MOST_COMPARED).all(|t| t.id != *id)
+            }
             _ => last.open,
         }
+}
+
+/// Whether the process has virtual threads, of which jstack lists only those that are mounted.
+/// `VirtualThread-unparker` (21) and `VirtualThread-unblocker` (25) run where there are any.
+fn names_virtual_threads(snapshot: &Snapshot, tables: &Tables) -> bool {
+    snapshot.threads.iter().any(|thread| {
+        tables.text(thread.name).starts_with("VirtualThread-un")
+            || tables.text(thread.state).starts_with("Carrying virtual thread")
+    })
 }
 
 /// `2026-11-21 22:27:05` and nothing else.
@@ -563,6 +586,16 @@ fn time_line(line: &[u8]) -> Option<i64> {
 fn version(head: &[u8]) -> &[u8] {
     let inner = rsplit_once(head, b" (").map_or(&b""[..], |(_, inner)| inner);
     inner.split(|byte| matches!(byte, b' ' | b')')).next().unwrap_or(b"")
+}
+
+/// Whether the threads of a dump go on with this line behind lines of another program.
+fn resumes(line: &[u8], in_stack: bool) -> bool {
+    match classify(line) {
+        // Blank lines and lone braces are common in logs.
+        Line::Blank | Line::Detail | Line::Foreign => false,
+        Line::Frame(_) | Line::Lock(_) => in_stack,
+        _ => true,
+    }
 }
 
 /// The number of lines of another program before the next line that is `ours`; none when the dump does not go on.
