@@ -11,6 +11,7 @@ pub mod time;
 mod go_gctrace;
 mod go_goroutines;
 mod go_schedtrace;
+mod java_threads;
 
 use evidence::{Parsed, When};
 use lines::Lines;
@@ -88,7 +89,7 @@ pub trait Format: Sync + Send {
 
 /// All formats, surest first.
 pub static FORMATS: &[&dyn Format] =
-    &[&go_goroutines::GoGoroutines, &go_gctrace::GoGcTrace, &go_schedtrace::GoSchedTrace];
+    &[&go_goroutines::GoGoroutines, &java_threads::JavaThreads, &go_gctrace::GoGcTrace, &go_schedtrace::GoSchedTrace];
 
 /// The document format of a section, if it is one.
 pub fn detect(head: &[u8], hint: &Hint<'_>) -> Option<&'static dyn Format> {

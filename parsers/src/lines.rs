@@ -1,6 +1,6 @@
 //! Text by lines, each with the line number that it has in the artifact.
 
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 
 /// The nth line of an artifact, from 1; 0: not known.
 pub type LineNo = u32;
@@ -80,6 +80,21 @@ impl<'a> Lines<'a> {
         let mut ahead = *self;
         ahead.next()?;
         ahead.peek()
+    }
+
+    /// The lines before the cursor, the nearest first.
+    pub fn before(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let mut rest = &self.text.bytes[..self.position];
+        std::iter::from_fn(move || {
+            let line = rest.strip_suffix(b"\n").unwrap_or(rest);
+            if rest.is_empty() {
+                return None;
+            }
+            let start = memrchr(b'\n', line).map_or(0, |end| end + 1);
+            rest = &rest[..start];
+            let line = &line[start..];
+            Some(line.strip_suffix(b"\r").unwrap_or(line))
+        })
     }
 
     /// Moves past the line under the cursor.
@@ -224,6 +239,16 @@ mod tests {
         }
         assert_eq!(seen, [(7, b"a".to_vec()), (8, b"b".to_vec()), (9, b"".to_vec()), (10, b"d".to_vec())]);
         assert!(lines.is_done());
+    }
+
+    #[test]
+    fn lines_before_the_cursor_come_backwards() {
+        let mut lines = Text::new(b"a\r\n\nc\nd", 1).lines();
+        assert_eq!(lines.before().next(), None);
+        lines.nth(2);
+        assert_eq!(lines.before().collect::<Vec<_>>(), [&b"c"[..], b"", b"a"]);
+        lines.finish();
+        assert_eq!(lines.before().next(), Some(&b"d"[..]));
     }
 
     #[test]
