@@ -8,9 +8,12 @@ pub mod lines;
 pub mod tables;
 pub mod time;
 
+mod folded;
 mod go_gctrace;
 mod go_goroutines;
 mod go_schedtrace;
+mod perf_script;
+mod sampling;
 
 use evidence::{Parsed, When};
 use lines::Lines;
@@ -87,8 +90,13 @@ pub trait Format: Sync + Send {
 }
 
 /// All formats, surest first.
-pub static FORMATS: &[&dyn Format] =
-    &[&go_goroutines::GoGoroutines, &go_gctrace::GoGcTrace, &go_schedtrace::GoSchedTrace];
+pub static FORMATS: &[&dyn Format] = &[
+    &go_goroutines::GoGoroutines,
+    &go_gctrace::GoGcTrace,
+    &go_schedtrace::GoSchedTrace,
+    &perf_script::PerfScript,
+    &folded::Folded,
+];
 
 /// The document format of a section, if it is one.
 pub fn detect(head: &[u8], hint: &Hint<'_>) -> Option<&'static dyn Format> {
