@@ -6,7 +6,7 @@ use crate::lines::{LineNo, Lines, Text, decimal, float, rsplit_once};
 use crate::sampling::{Oddity, ProfileRows, RawFrames, RawThread};
 use crate::tables::{Frame, FrameId, FrameKind, Tables};
 use crate::{Format, Hint, Shape, Sniff};
-use memchr::{memchr, memchr_iter, memmem, memrchr};
+use memchr::{memchr, memmem, memrchr};
 use nom::bytes::complete::tag;
 use nom::character::complete::digit1;
 use nom::combinator::map_opt;
@@ -36,8 +36,9 @@ impl Format for Folded {
             }
             lines += 1;
             if let Some((stack, _)) = stack_and_number(line) {
-                stacks += u32::from(looks_like_stack(stack));
-                deep += u32::from(memchr_iter(b';', stack).count() as u32 > 0 && looks_like_stack(stack));
+                let plausible = looks_like_stack(stack);
+                stacks += u32::from(plausible);
+                deep += u32::from(plausible && memchr(b';', stack).is_some());
             }
             if lines >= SNIFFED_LINES {
                 break;
@@ -85,11 +86,33 @@ fn stack_and_number(line: &[u8]) -> Option<(&[u8], f64)> {
     (!stack.is_empty()).then_some((stack, value))
 }
 
-/// Whether all of the first lines carry two numbers, as `difffolded.pl` writes them.
-fn is_differential(lines: Lines<'_>) -> bool {
-    let mut stacks = lines.filter_map(stack_and_number).take(32).peekable();
-    stacks.peek().is_some() && stacks.all(|(stack, _)| stack_and_number(stack).is_some())
+/// What the first lines have in common.
+struct Layout {
+    /// Two numbers a line, before and after, as `difffolded.pl` writes them.
+    differential: bool,
+    /// Each stack ends where the scheduler takes the CPU away.
+    off_cpu: bool,
+    /// Stacks have bcc's separator.
+    separated: bool,
 }
+
+impl Layout {
+    fn of(lines: Lines<'_>) -> Self {
+        let mut layout = Layout { differential: true, off_cpu: true, separated: false };
+        let mut count = 0;
+        for (stack, _) in lines.filter_map(stack_and_number).take(32) {
+            let leaf = memrchr(b';', stack).map_or(stack, |last| &stack[last + 1..]);
+            layout.differential &= stack_and_number(stack).is_some();
+            layout.off_cpu &= SWITCHES.contains(&leaf.strip_suffix(b"_[k]").unwrap_or(leaf));
+            layout.separated |= stack.split(|byte| *byte == b';').any(|frame| frame == SEPARATOR);
+            count += 1;
+        }
+        Layout { differential: layout.differential && count > 0, off_cpu: layout.off_cpu && count > 0, ..layout }
+    }
+}
+
+/// Kernel functions that are a leaf only while a thread is being taken off its CPU.
+const SWITCHES: &[&[u8]] = &[b"__schedule", b"schedule", b"finish_task_switch", b"finish_task_switch.isra.0"];
 
 /// `thread (32068): scan-0`, the first frame of py-spy's raw form with `--threads`.
 fn python_thread(frame: &[u8]) -> IResult<&[u8], i64> {
@@ -132,14 +155,16 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn new(lines: &Lines<'a>, hint: &Hint<'_>) -> Self {
-        // bcc's offcputime prints microseconds and nothing else; only its command line tells that it was it.
-        let off_cpu = hint.command.contains("offcputime");
+        let layout = Layout::of(*lines);
+        let off_cpu = layout.off_cpu || hint.command.contains("offcputime");
+        // offcputime prints microseconds and nothing else; what else folds off-CPU stacks may count switches.
+        let microseconds = off_cpu && (layout.separated || hint.command.contains("offcputime"));
         let profile = Profile {
             line: lines.number(),
             claims: Claims::default(),
             kind: if off_cpu { ProfileKind::OffCpu } else { ProfileKind::Unknown },
             event: "samples".into(),
-            unit: if off_cpu { "nanoseconds" } else { "samples" }.into(),
+            unit: if microseconds { "nanoseconds" } else { "samples" }.into(),
             when: hint.when,
             span_s: 0.0,
             threads: Vec::new(),
@@ -150,8 +175,8 @@ impl<'a> Reader<'a> {
             frames: Vec::new(),
             rows: ProfileRows::new(profile),
             records: 0,
-            differential: is_differential(*lines),
-            scale: off_cpu.then_some(1e3),
+            differential: layout.differential,
+            scale: microseconds.then_some(1e3),
             first: lines.number(),
             comments: Oddity::default(),
             separators: Oddity::default(),
@@ -211,6 +236,105 @@ impl<'a> Reader<'a> {
                 out.note(lines.last_number(), "the text ends within this line: its number may be cut");
             }
             out.evidence.push(Evidence::Profile(self.rows.finish()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> (Parsed, Profile) {
+        let mut out = Parsed::default();
+        Folded.parse(&mut Text::new(text.as_bytes(), 1).lines(), &Hint::default(), &mut out);
+        let Some(Evidence::Profile(profile)) = out.evidence.pop() else { panic!("{text} gives no profile") };
+        (out, profile)
+    }
+
+    fn functions<'a>(out: &'a Parsed, profile: &Profile, row: usize) -> Vec<&'a str> {
+        out.tables.functions(profile.rows[row].stack).collect()
+    }
+
+    #[test]
+    fn stacks_are_turned_innermost_first() {
+        let (out, profile) = read("ledger;[unknown];strcmp@plt 1\nledger;virtual thunk to f() 2.5\nswapper 7\n");
+        assert_eq!(functions(&out, &profile, 0), ["strcmp@plt", "[unknown]", "ledger"]);
+        assert_eq!(functions(&out, &profile, 1), ["virtual thunk to f()", "ledger"]);
+        assert_eq!(functions(&out, &profile, 2), ["swapper"]);
+        assert_eq!(profile.rows.iter().map(|row| row.weight).collect::<Vec<_>>(), [1.0, 2.5, 7.0]);
+        assert_eq!((profile.kind, profile.unit.as_str(), out.records), (ProfileKind::Unknown, "samples", 3));
+    }
+
+    #[test]
+    fn off_cpu_stacks_lose_their_separator_and_are_nanoseconds() {
+        let (out, profile) =
+            read("counterd;rx_main;__GI___lll_lock_wait;-;do_futex_[k];schedule_[k];__schedule_[k] 52983511\n");
+        assert_eq!(functions(&out, &profile, 0)[..3], ["__schedule", "schedule", "do_futex"]);
+        let kinds: Vec<_> = out
+            .tables
+            .stack_frames(profile.rows[0].stack)
+            .iter()
+            .map(|frame| out.tables.get_frame(*frame).kind)
+            .collect();
+        assert_eq!(kinds[2..], [FrameKind::Kernel, FrameKind::User, FrameKind::User, FrameKind::User]);
+        assert_eq!((profile.kind, profile.unit.as_str()), (ProfileKind::OffCpu, "nanoseconds"));
+        assert_eq!((profile.rows[0].weight, profile.rows[0].samples), (52_983_511e3, 1));
+        assert!(out.notes[0].message.contains("separator"), "{:?}", out.notes);
+    }
+
+    #[test]
+    fn stacks_of_switches_without_separator_are_counts() {
+        let (_, profile) = read("a;b;schedule;__schedule 3\n");
+        assert_eq!((profile.kind, profile.unit.as_str()), (ProfileKind::OffCpu, "samples"));
+    }
+
+    #[test]
+    fn py_spy_names_threads_and_sources() {
+        let (out, profile) = read("thread (32068): scan-0;Thread.run (threading.py:975);validate (rules.py:3) 242\n");
+        let thread = profile.threads[0];
+        assert_eq!((out.tables.text(thread.comm), thread.tid), ("scan-0", 32068));
+        assert_eq!(functions(&out, &profile, 0), ["validate", "Thread.run"]);
+        let leaf = out.tables.get_frame(out.tables.stack_frames(profile.rows[0].stack)[0]);
+        assert_eq!((out.tables.text(leaf.file), leaf.line), ("rules.py", 3));
+    }
+
+    #[test]
+    fn of_two_numbers_the_first_is_read() {
+        let (out, profile) = read("a;b 10 20\na;c 0 5\n");
+        assert_eq!(profile.rows.iter().map(|row| row.weight).collect::<Vec<_>>(), [10.0, 0.0]);
+        assert!(out.notes[0].message.starts_with("two numbers"), "{:?}", out.notes);
+        let (out, profile) = read("a;GC Thread 3 20\na;c 5\n");
+        assert_eq!(functions(&out, &profile, 0)[0], "GC Thread 3");
+    }
+
+    #[test]
+    fn what_is_no_stack_is_noted() {
+        let (out, profile) = read("# c\na;b 1\n\nhello world\na;b -3\na;b 2");
+        assert_eq!((profile.rows.len(), profile.rows[0].weight), (1, 3.0));
+        let notes: Vec<(LineNo, &str)> = out.notes.iter().map(|note| (note.line, note.message.as_str())).collect();
+        assert_eq!(notes[0], (1, "1 line of comments"));
+        assert_eq!(notes[1], (4, "2 lines neither a stack nor a comment"));
+        assert_eq!(notes[2].0, 6);
+    }
+
+    #[test]
+    fn only_stacks_are_recognised() {
+        let sniff = |text: &str| Folded.sniff(text.as_bytes(), &Hint::default());
+        assert_eq!(sniff("a;b 1\nc 2\nd;e;f 3\n"), Sniff::Yes);
+        assert_eq!(
+            sniff("# from async-profiler\ncom/acme/A.main;java/lang/invoke/LambdaForm$MH+0x00/1840.invoke 1"),
+            Sniff::Yes
+        );
+        for text in [
+            "",
+            "hello 1\nworld 2\n",
+            "time;value\n2026-11-21 22:00:01;12\n2026-11-21 22:00:02;13\n",
+            "2026-11-21;3;text 12\n2026-11-21;4;text 13\n",
+            "Cookie: a=1; path=/ 200\nCookie: a=2; path=/ 200\n",
+            "SCHED 1006ms: gomaxprocs=2 idleprocs=0 threads=5 spinningthreads=0 idlethreads=2 runqueue=1 [0 0]\n",
+            "java 1 2.000000: cycles: \n\t  7f12 f (/x)\n",
+        ] {
+            assert_eq!(sniff(text), Sniff::No, "{text}");
         }
     }
 }

@@ -5,7 +5,7 @@
 //! text behind the address, which never changes what the frame is, and parsed only where that is new.
 
 use crate::evidence::{Claims, Evidence, Parsed, Profile, ProfileKind, When};
-use crate::lines::{LineNo, Lines, decimal, rsplit_once, split_once, words};
+use crate::lines::{LineNo, Lines, decimal, hexadecimal, rsplit_once, split_once, words};
 use crate::sampling::{Oddity, ProfileRows, RawFrames, RawThread};
 use crate::tables::{Frame, FrameId, FrameKind, Tables};
 use crate::{Format, Hint, Shape, Sniff};
@@ -348,7 +348,8 @@ fn source_line(line: &[u8]) -> Option<SourceLine<'_>> {
     let text = line.strip_prefix(b"  ").filter(|text| text.first().is_some_and(|byte| !is_blank(*byte)))?;
     let (text, inlined) = text.strip_suffix(b" (inlined)").map_or((text, false), |text| (text, true));
     let text = split_once(text, b" (discriminator ").map_or(text, |(text, _)| text);
-    if text.ends_with(b"]") || text == b"??:0" {
+    let address = text.strip_suffix(b"]").and_then(|text| rsplit_once(text, b"[")).and_then(|(_, at)| hexadecimal(at));
+    if address.is_some() || text == b"??:0" {
         return Some(SourceLine { position: None, inlined });
     }
     let (file, line) = rsplit_once(text, b":")?;
@@ -597,3 +598,6 @@ impl<'a> Reader<'a> {
         out.evidence.extend(self.profiles.into_iter().map(|rows| Evidence::Profile(rows.finish())));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -145,7 +145,7 @@ fn folded_captures_keep_their_totals() {
     let captures = [
         ("stackcollapse-cpp/out.folded", 59, 463.0),
         ("async-profiler/profile.collapsed", 22, 606.0),
-        ("offcputime/offcpu.folded", 1, 52_983_511.0),
+        ("offcputime/offcpu.folded", 1, 52_983_511_000.0),
         ("py-spy-threads/record.raw", 3, 525.0),
         ("py-spy-gil/record-gil.raw", 2, 499.0),
     ];
