@@ -201,19 +201,20 @@ fn untimed_header(line: &[u8]) -> Option<Header<'_>> {
         let (pid, tid) = ids(word).filter(|_| start > 0)?;
         let (rest, _) = opt(preceded(space1, cpu)).parse(&line[at..]).ok()?;
         let (tail, (period, event)) = event(rest).ok()?;
-        // Words alone do not tell a log line: only an event with nothing, a frame or a payload of a tracepoint is one.
-        let plausible = tail.trim_ascii().is_empty() || inline_frame(tail).is_some() || event.contains(&b':');
+        // Logs hold such words too (`RAX: 0 RBX: ff`): only an event with nothing behind it, with a whole frame or
+        // with the payload of a tracepoint is one.
         let comm = comm(&line[..start]);
-        plausible.then_some(Header {
-            thread: RawThread { comm, pid, tid },
-            has_ids: true,
-            time: None,
-            period,
-            event,
-            tail,
-        })
+        let named = comm.len() <= LONGEST_COMM && !comm.ends_with(b":");
+        let tail_fits = tail.trim_ascii().is_empty()
+            || inline_frame(tail).is_some_and(|frame| frame.ends_with(b")"))
+            || event.contains(&b':');
+        let thread = RawThread { comm, pid, tid };
+        (named && tail_fits).then_some(Header { thread, has_ids: true, time: None, period, event, tail })
     })
 }
+
+/// Names of kernel workers are longer than the 15 bytes of others.
+const LONGEST_COMM: usize = 63;
 
 fn cpu(text: &[u8]) -> IResult<&[u8], &[u8]> {
     nom::combinator::verify(take_till1(is_blank), is_cpu).parse(text)

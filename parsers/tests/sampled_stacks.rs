@@ -26,11 +26,11 @@ fn folded() -> &'static dyn Format {
 }
 
 fn profiles(parsed: &Parsed) -> Vec<&Profile> {
-    let profile = |evidence| match evidence {
-        &Evidence::Profile(ref profile) => Some(profile),
+    let profiles = parsed.evidence.iter().filter_map(|evidence| match evidence {
+        Evidence::Profile(profile) => Some(profile),
         _ => None,
-    };
-    parsed.evidence.iter().filter_map(profile).collect()
+    });
+    profiles.collect()
 }
 
 fn samples(profile: &Profile) -> u64 {
@@ -158,8 +158,11 @@ fn folded_captures_keep_their_totals() {
     }
 }
 
-/// All that must not depend on where a text was cut into blocks.
-fn totals(parsed: &Parsed) -> Vec<(String, u64, u64, usize, Vec<(Vec<String>, String, i64, u64)>)> {
+/// Frames, thread name, thread id and samples.
+type Row = (Vec<String>, String, i64, u64);
+
+/// All that must not depend on where a text was cut into blocks: per event the samples, weight, threads and rows.
+fn totals(parsed: &Parsed) -> Vec<(String, u64, u64, usize, Vec<Row>)> {
     let mut totals = Vec::new();
     for profile in profiles(parsed) {
         let mut rows = Vec::new();

@@ -1,3 +1,4 @@
+//! Lines as perf prints them, most of them copied from captures.
 
 use super::*;
 use crate::lines::Text;
@@ -9,8 +10,11 @@ fn read(text: &str) -> Parsed {
 }
 
 fn profiles(out: &Parsed) -> Vec<&Profile> {
-    let profile = |evidence| if let &Evidence::Profile(ref profile) = evidence { Some(profile) } else { None };
-    out.evidence.iter().filter_map(profile).collect()
+    let profiles = out.evidence.iter().filter_map(|evidence| match evidence {
+        Evidence::Profile(profile) => Some(profile),
+        _ => None,
+    });
+    profiles.collect()
 }
 
 fn notes(out: &Parsed) -> Vec<(LineNo, &str)> {
@@ -18,7 +22,7 @@ fn notes(out: &Parsed) -> Vec<(LineNo, &str)> {
 }
 
 /// Function, module and kind of each frame of a row.
-fn frames<'a>(out: &'a Parsed, profile: usize, row: usize) -> Vec<(&'a str, &'a str, FrameKind)> {
+fn frames(out: &Parsed, profile: usize, row: usize) -> Vec<(&str, &str, FrameKind)> {
     let stack = out.tables.stack_frames(profiles(out)[profile].rows[row].stack).iter();
     let frames = stack.map(|id| out.tables.get_frame(*id));
     frames.map(|frame| (out.tables.text(frame.function), out.tables.text(frame.module), frame.kind)).collect()
@@ -136,6 +140,10 @@ fn other_lines_are_no_headers() {
         "[   12.123456] usb 1-1: new device",
         "2026-11-21 22:46:59.123456 worker 12 failed: timeout",
         "worker 12 failed: timeout",
+        "[ 2390.246783] CPU: 3 PID: 8213 Comm: uwsgi Not tainted 5.4.0 (buster)",
+        "CPU: 3 UID: 0 PID: 8213 Comm: uwsgi Not tainted 5.4.0 (buster)",
+        "[ 2390.246907] RAX: ffffffffffffffda RBX: 00007f1455562000 RCX: 0000000000000000",
+        "RAX: 0 RBX: 00007f1455562000 f (/x)",
         "\t           27a0 _start+0x25 (/usr/bin/x)",
         "SCHED 1006ms: gomaxprocs=2 idleprocs=0",
         "",
