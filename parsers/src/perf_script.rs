@@ -43,8 +43,7 @@ impl Format for PerfScript {
             let Some(header) = header(line).filter(|header| header.has_ids && !header.event.is_empty()) else {
                 continue;
             };
-            let framed = inline_frame(header.tail).is_some()
-                || lines.peek().and_then(frame_text).is_some_and(|frame| frame.ends_with(b")"));
+            let framed = inline_frame(header.tail).is_some() || lines.peek().is_some_and(is_plain_frame);
             // Tracepoints without call chains have no frames; their times and names tell in number.
             events += u32::from(header.time.is_some());
             if framed || events > 2 {
@@ -230,6 +229,13 @@ fn frame_text(line: &[u8]) -> Option<&[u8]> {
         (1..=16, None) => Some(line),
         _ => None,
     }
+}
+
+/// Whether nothing but a frame looks like this: it ends with a dso, or its address fills the columns of perf.
+fn is_plain_frame(line: &[u8]) -> bool {
+    let columns =
+        line.len() >= 17 && line[0] == b'\t' && line[16] != b' ' && line.get(17).is_none_or(|byte| *byte == b' ');
+    frame_text(line).is_some() && (columns || line.ends_with(b")"))
 }
 
 /// The frame that follows the event on its line when no call chains were recorded.

@@ -313,6 +313,7 @@ fn only_perf_script_is_recognised() {
     let sniff = |text: &str| PerfScript.sniff(text.as_bytes(), &Hint::default());
     for text in [
         "java 19983 cycles:\n7f3a6e508212 [unknown] ([unknown])\n",
+        "x  5072/5072       page-faults: \n\tffffffff817554ea\n",
         "x 1 2.000000: 1 cycles:  ffffffff9b201293 [unknown] ([unknown])\n",
         "perf: warning\nx 1 2.000000: 1 cycles: \n\t 1 f (/x)\n",
         "# ========\n# captured on    : Sat\n# perf version : 6.1.187\n# ========\n#\n",
