@@ -8,10 +8,14 @@ pub mod lines;
 pub mod tables;
 pub mod time;
 
+
+mod folded;
 mod go_gctrace;
 mod go_goroutines;
 mod go_schedtrace;
 mod java_threads;
+mod perf_script;
+mod sampling;
 
 use evidence::{Parsed, When};
 use lines::Lines;
@@ -88,8 +92,14 @@ pub trait Format: Sync + Send {
 }
 
 /// All formats, surest first.
-pub static FORMATS: &[&dyn Format] =
-    &[&go_goroutines::GoGoroutines, &java_threads::JavaThreads, &go_gctrace::GoGcTrace, &go_schedtrace::GoSchedTrace];
+pub static FORMATS: &[&dyn Format] = &[
+    &go_goroutines::GoGoroutines,
+    &java_threads::JavaThreads,
+    &go_gctrace::GoGcTrace,
+    &go_schedtrace::GoSchedTrace,
+    &perf_script::PerfScript,
+    &folded::Folded,
+];
 
 /// The document format of a section, if it is one.
 pub fn detect(head: &[u8], hint: &Hint<'_>) -> Option<&'static dyn Format> {
