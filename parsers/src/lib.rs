@@ -10,6 +10,7 @@ pub mod time;
 
 mod go_gctrace;
 mod go_goroutines;
+mod go_profile_text;
 mod go_schedtrace;
 
 use evidence::{Parsed, When};
@@ -87,8 +88,12 @@ pub trait Format: Sync + Send {
 }
 
 /// All formats, surest first.
-pub static FORMATS: &[&dyn Format] =
-    &[&go_goroutines::GoGoroutines, &go_gctrace::GoGcTrace, &go_schedtrace::GoSchedTrace];
+pub static FORMATS: &[&dyn Format] = &[
+    &go_goroutines::GoGoroutines,
+    &go_profile_text::GoProfileText,
+    &go_gctrace::GoGcTrace,
+    &go_schedtrace::GoSchedTrace,
+];
 
 /// The document format of a section, if it is one.
 pub fn detect(head: &[u8], hint: &Hint<'_>) -> Option<&'static dyn Format> {
