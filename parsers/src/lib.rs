@@ -12,6 +12,8 @@ mod go_gctrace;
 mod go_goroutines;
 mod go_profile_text;
 mod go_schedtrace;
+mod kernel_log;
+mod kernel_oom;
 
 use evidence::{Parsed, When};
 use lines::Lines;
@@ -93,6 +95,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &go_profile_text::GoProfileText,
     &go_gctrace::GoGcTrace,
     &go_schedtrace::GoSchedTrace,
+    &kernel_log::KernelLog,
 ];
 
 /// The document format of a section, if it is one.
