@@ -262,7 +262,7 @@ impl<'a> Text<'a> {
         });
     }
 
-    /// `#	0x62ddd4	main.recvWorker+0x14	example.com/app/main.go:28`, cells parted by runs of tabs.
+    /// `#  0x62ddd4  main.recvWorker+0x14  example.com/app/main.go:28`, cells parted by runs of tabs.
     fn frame(&mut self, line: &'a [u8], tables: &mut Tables) {
         let mut cells = line[1..].splitn(3, |byte| *byte == b'\t').skip(1);
         let address = cells.next().unwrap_or_default();

@@ -14,6 +14,7 @@ mod go_profile_text;
 mod go_schedtrace;
 mod kernel_log;
 mod kernel_oom;
+mod pprof;
 
 use evidence::{Parsed, When};
 use lines::Lines;
@@ -96,6 +97,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &go_gctrace::GoGcTrace,
     &go_schedtrace::GoSchedTrace,
     &kernel_log::KernelLog,
+    &pprof::Pprof,
 ];
 
 /// The document format of a section, if it is one.
