@@ -39,7 +39,7 @@ impl Format for GoProfileText {
         match line.first() {
             Some(b'g' | b't' | b'h' | b'-') => heading(line).is_some(),
             // The text goes on behind a line of another format, or in the next block.
-            Some(b'0'..=b'9') => Kind::ALL_HEADS.iter().any(|kind| kind.values(line).is_some_and(|(_, pcs)| pcs)),
+            Some(b'0'..=b'9') => is_record(line),
             _ => false,
         }
     }
@@ -49,6 +49,13 @@ impl Format for GoProfileText {
         text.read(lines, out);
         text.finish(lines, out);
     }
+}
+
+/// Whether a record of any profile begins at a line; most lines of logs that begin with a digit are dates.
+fn is_record(line: &[u8]) -> bool {
+    let digits = line.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(line.len());
+    matches!(line[digits..], [b' ' | b':', ..])
+        && Kind::ALL_HEADS.iter().any(|kind| kind.values(line).is_some_and(|(_, has_addresses)| has_addresses))
 }
 
 /// Which profile a text is.

@@ -8,6 +8,8 @@ use crate::lines::{LineNo, Lines, decimal, float, rsplit_once, split_once, trim,
 use crate::tables::{Frame, FrameId, FrameKind, StackId, Tables};
 use crate::{Format, Hint, Shape, Sniff, sniff_embedded, time};
 use memchr::memchr;
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
 
 /// Kernel log lines.
 pub struct KernelLog;
@@ -86,6 +88,9 @@ struct Prefixed<'a> {
     is_sure: bool,
 }
 
+/// What syslog puts between host and text. Looked for in every line of every log, so the searcher is made once.
+static KERNEL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("kernel: "));
+
 /// Takes `[ 968.443210] `, `[Tue Aug 12 03:54:03 2025] `, `<6>[ 968.443210] `, `Nov 30 02:53:56 host kernel: ` off.
 fn prefixed(line: &[u8]) -> Option<Prefixed<'_>> {
     // A console may put a name and the level in front: `Guest: <6>[39291577.009360]`.
@@ -97,8 +102,8 @@ fn prefixed(line: &[u8]) -> Option<Prefixed<'_>> {
     if line.first() == Some(&b'[') {
         return bracketed(line);
     }
-    let (head, text) = split_once(&line[..line.len().min(120)], b"kernel: ")
-        .map(|(head, _)| (head, &line[head.len() + b"kernel: ".len()..]))?;
+    let at = KERNEL.find(&line[..line.len().min(120)])?;
+    let (head, text) = (&line[..at], &line[at + KERNEL.needle().len()..]);
     let (time, _host) = rsplit_once(head.strip_suffix(b" ").unwrap_or(head), b" ").unwrap_or((b"", head));
     let when = syslog_time(time)?;
     match bracketed(text) {

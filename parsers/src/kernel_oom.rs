@@ -135,11 +135,12 @@ pub(crate) fn opens(text: &[u8]) -> bool {
         || invocation(text).is_some()
 }
 
-/// Name of the process and the rest of `NAME invoked oom-killer: gfp_mask=...`; names have 15 bytes at most.
+/// Name of the process and the rest of `NAME invoked oom-killer: gfp_mask=...`.
 fn invocation(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let mark = b" invoked oom-killer:";
-    let (name, _) = split_once(&text[..text.len().min(64 + mark.len())], mark)?;
-    (!name.is_empty()).then(|| (name, &text[name.len() + mark.len()..]))
+    // Names have 15 bytes at most, and may hold blanks.
+    let end = (1..text.len().min(32)).find(|&at| text[at] == b' ' && text[at..].starts_with(mark))?;
+    Some((&text[..end], &text[end + mark.len()..]))
 }
 
 /// A line that names a victim: the scope, whether it is dead already, and what follows `process `.

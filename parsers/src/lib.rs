@@ -11,6 +11,7 @@ pub mod time;
 mod go_gctrace;
 mod go_goroutines;
 mod go_profile_text;
+mod go_race;
 mod go_schedtrace;
 mod kernel_log;
 mod kernel_oom;
@@ -96,6 +97,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &go_profile_text::GoProfileText,
     &go_gctrace::GoGcTrace,
     &go_schedtrace::GoSchedTrace,
+    &go_race::GoRace,
     &kernel_log::KernelLog,
     &pprof::Pprof,
 ];
