@@ -440,7 +440,7 @@ impl Log {
 /// Adds a record; what is said of a kill after an interruption goes to the kill.
 fn join(record: Record, out: &mut Parsed) {
     let has_sizes = |record: &Record| record.attribute("total_vm_bytes").is_some();
-    let known = out.evidence.iter_mut().rev().find_map(|evidence| match evidence {
+    let known = out.evidence.iter_mut().rev().take(kernel_oom::RECENT).find_map(|evidence| match evidence {
         Evidence::Record(known) if known.kind == RecordKind::Kill && known.claims.pid == record.claims.pid => {
             Some(known)
         }

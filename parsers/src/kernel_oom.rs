@@ -14,6 +14,9 @@ pub(crate) type Attributes = Vec<(&'static str, String)>;
 /// The tables of tasks count pages of this size on nearly all machines.
 const PAGE: u64 = 4096;
 
+/// Lines about one kill stand close together: so many kills back is it looked for.
+pub(crate) const RECENT: usize = 256;
+
 /// Sizes at or above are the kernel's way to print "no limit" (PAGE_COUNTER_MAX in kB).
 const UNLIMITED_KB: u64 = 9_007_199_254_000_000;
 
@@ -246,7 +249,9 @@ impl OomReader {
 
     /// The kill of this process whose own line is still to come, else a new one with all that the report says.
     fn kill_of(&mut self, pid: u64, name: &[u8], text: &[u8], at: At, out: &mut Parsed) -> &mut Kill {
-        let known = self.kills.iter().rposition(|kill| kill.pid == pid && !kill.is_done);
+        let recent = self.kills.len().saturating_sub(RECENT);
+        let known = self.kills[recent..].iter().rposition(|kill| kill.pid == pid && !kill.is_done);
+        let known = known.map(|index| recent + index);
         let index = known.unwrap_or_else(|| {
             let mut kill = new_kill(pid, name, text, at);
             if let Some(report) = &mut self.report {
@@ -345,7 +350,7 @@ impl OomReader {
         let Some(pid) = decimal(&rest[..digits]) else {
             return out.note(at.line, "an oom_reaper line without a process id");
         };
-        let known = self.kills.iter_mut().rev().find(|kill| kill.pid == pid);
+        let known = self.kills.iter_mut().rev().take(RECENT).find(|kill| kill.pid == pid);
         let name = split_once(rest, b"(").and_then(|(_, name)| rsplit_once(name, b")")).map_or(&b""[..], |(n, _)| n);
         let kill = match known {
             Some(kill) => kill,

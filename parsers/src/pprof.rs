@@ -13,6 +13,10 @@ use crate::{Format, Hint, Shape, Sniff};
 use rustc_hash::FxHashMap;
 use std::ops::Range;
 
+/// A location of a few bytes may stand for many inlined lines. Real profiles give less than 2 frames for a byte; more
+/// than these are not believed.
+const FRAMES_PER_BYTE: usize = 32;
+
 /// pprof profiles.
 pub struct Pprof;
 
@@ -190,6 +194,8 @@ struct Message<'a> {
     duration_nanos: i64,
     period_type: Option<(u64, u64)>,
     is_cut: bool,
+    /// Bytes of the file.
+    size: usize,
 }
 
 /// A sample with its stack.
@@ -231,7 +237,7 @@ struct Column {
 
 impl<'a> Message<'a> {
     fn read(bytes: &'a [u8], out: &mut Parsed) -> Self {
-        let mut message = Message::default();
+        let mut message = Message { size: bytes.len(), ..Message::default() };
         let mut fields = Fields { rest: bytes };
         let value_type = |bytes| {
             let found = number_fields(bytes);
@@ -276,6 +282,8 @@ impl<'a> Message<'a> {
         let mut samples = Samples::default();
         let mut stacks = Stacks::default();
         let (mut ids, mut frames) = (Vec::new(), Vec::new());
+        let mut budget = self.size.saturating_mul(FRAMES_PER_BYTE);
+        let mut refused = 0;
         for message in &self.samples {
             let (first_value, first_label) = (samples.values.len(), samples.labels.len() as u32);
             ids.clear();
@@ -296,13 +304,22 @@ impl<'a> Message<'a> {
                 }
             }
             for &id in &ids {
-                frames.extend_from_slice(stacks.frames(self, id, &mut out.tables));
+                let more = stacks.frames(self, id, &mut out.tables);
+                let fits = more.len() <= budget;
+                refused += u64::from(!fits);
+                if fits {
+                    budget -= more.len();
+                    frames.extend_from_slice(more);
+                }
             }
             samples.all.push(Sample {
                 stack: out.tables.stack(&frames),
                 values: first_value..samples.values.len(),
                 labels: first_label..samples.labels.len() as u32,
             });
+        }
+        if refused > 0 {
+            out.note(0, format!("{refused} locations are left out: stacks far longer than the profile itself"));
         }
         if stacks.unnamed > 0 {
             let all = self.locations.len();
@@ -595,7 +612,8 @@ mod tests {
 
     /// A message field, for profiles that Go does not write.
     fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
-        [&[number << 3 | 2, bytes.len() as u8], bytes].concat()
+        let (low, high) = ((bytes.len() & 0x7f) as u8, (bytes.len() >> 7) as u8);
+        [&[number << 3 | 2, low | 0x80, high], bytes].concat()
     }
 
     #[test]
@@ -621,6 +639,27 @@ mod tests {
         let frames = out.tables.stack_frames(wall.rows[0].stack).iter().map(|&id| out.tables.get_frame(id));
         let frames: Vec<_> = frames.map(|f| (out.tables.text(f.function), f.line, f.kind)).collect();
         assert_eq!(frames, [("leaf", 3, FrameKind::Inlined), ("outer", 9, FrameKind::User)]);
+    }
+
+    #[test]
+    fn a_small_file_does_not_make_endless_stacks() {
+        // A location of 100 lines, and samples of 100 such locations.
+        let location = [&[8, 1][..], &[34, 2, 8, 1].repeat(100)].concat();
+        let sample = field(2, &[&[10, 100][..], &[1; 100], &[18, 1, 7]].concat());
+        let bytes = [
+            field(1, &[8, 1, 16, 1]),
+            sample.repeat(200),
+            field(4, &location),
+            field(5, &[8, 1, 16, 1]),
+            field(6, b""),
+            field(6, b"x"),
+        ]
+        .concat();
+        let out = parse(&bytes);
+        let frames: usize = profile(&out, "x").rows.iter().map(|row| out.tables.stack_frames(row.stack).len()).sum();
+        assert!(frames <= bytes.len() * FRAMES_PER_BYTE);
+        assert_eq!(out.notes.len(), 1);
+        assert_eq!(profile(&out, "x").rows.iter().map(|row| row.weight).sum::<f64>(), 1400.0);
     }
 
     #[test]
