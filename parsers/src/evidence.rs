@@ -427,6 +427,8 @@ pub enum RecordKind {
     Exit,
     /// A kill by the kernel or a userspace killer.
     Kill,
+    /// A data race that a race detector saw.
+    Race,
     /// A setting of the process or container: environment, limits.
     Setting,
     /// A notable line of a log.

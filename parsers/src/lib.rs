@@ -9,12 +9,18 @@ pub mod tables;
 pub mod time;
 
 
+
 mod folded;
 mod go_gctrace;
 mod go_goroutines;
+mod go_profile_text;
+mod go_race;
 mod go_schedtrace;
 mod java_threads;
+mod kernel_log;
+mod kernel_oom;
 mod perf_script;
+mod pprof;
 mod sampling;
 
 use evidence::{Parsed, When};
@@ -94,9 +100,13 @@ pub trait Format: Sync + Send {
 /// All formats, surest first.
 pub static FORMATS: &[&dyn Format] = &[
     &go_goroutines::GoGoroutines,
+    &go_race::GoRace,
+    &go_profile_text::GoProfileText,
     &java_threads::JavaThreads,
     &go_gctrace::GoGcTrace,
     &go_schedtrace::GoSchedTrace,
+    &kernel_log::KernelLog,
+    &pprof::Pprof,
     &perf_script::PerfScript,
     &folded::Folded,
 ];
