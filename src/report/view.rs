@@ -1,0 +1,338 @@
+//! What every renderer for people needs to know of a report: what belongs together, and how to say it.
+//! Texts are as the report has them: the renderer makes them harmless.
+
+use super::model::{EvidenceLine, Finding, Report, RootCause, Severity, Site, Trend, Verdict};
+use super::units;
+
+/// A root cause with its finding.
+pub(crate) struct Cause<'a> {
+    pub cause: &'a RootCause,
+    /// None only in a report that somebody edited.
+    pub finding: Option<&'a Finding>,
+    /// Findings that it explains.
+    pub symptoms: Vec<&'a Finding>,
+}
+
+/// The root causes, best first.
+pub(crate) fn causes(report: &Report) -> Vec<Cause<'_>> {
+    let mut causes: Vec<_> = report
+        .root_causes
+        .iter()
+        .map(|cause| Cause {
+            cause,
+            finding: report.findings.iter().find(|finding| finding.id == cause.finding),
+            symptoms: symptoms(report, cause),
+        })
+        .collect();
+    causes.sort_by_key(|cause| cause.cause.rank);
+    causes
+}
+
+fn symptoms<'a>(report: &'a Report, cause: &RootCause) -> Vec<&'a Finding> {
+    let explained = |finding: &&Finding| {
+        finding.id != cause.finding
+            && (cause.explains.contains(&finding.id) || finding.explained_by.as_ref() == Some(&cause.finding))
+    };
+    report.findings.iter().filter(explained).collect()
+}
+
+/// Findings that are neither a root cause nor the direct symptom of one, the worst first.
+pub(crate) fn other_findings<'a>(report: &'a Report, causes: &[Cause<'_>]) -> Vec<&'a Finding> {
+    let told = |finding: &Finding| {
+        causes.iter().any(|cause| {
+            cause.cause.finding == finding.id || cause.symptoms.iter().any(|symptom| symptom.id == finding.id)
+        })
+    };
+    let mut others: Vec<_> = report.findings.iter().filter(|finding| !told(finding)).collect();
+    others.sort_by(|a, b| b.severity.cmp(&a.severity).then(b.confidence.total_cmp(&a.confidence)));
+    others
+}
+
+/// The verdict in one word.
+pub(crate) fn verdict_word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Problem => "PROBLEM",
+        Verdict::Healthy => "HEALTHY",
+        Verdict::Inconclusive => "INCONCLUSIVE",
+    }
+}
+
+/// What the verdict means, for those without a cause to show.
+pub(crate) fn verdict_meaning(report: &Report) -> &'static str {
+    match report.verdict {
+        Verdict::Problem => "something is wrong, but the report names no cause",
+        Verdict::Healthy => "enough was captured to judge, and nothing is wrong",
+        Verdict::Inconclusive if report.findings.is_empty() => "too little was captured to judge",
+        Verdict::Inconclusive => "something is suspected, and too little was captured to show it",
+    }
+}
+
+/// `(error, 94 % sure)`.
+pub(crate) fn certainty(severity: Option<Severity>, confidence: f64) -> String {
+    let sure = units::confidence(confidence);
+    match severity {
+        Some(severity) => format!("({}, {sure} sure)", severity.as_str()),
+        None => format!("({sure} sure)"),
+    }
+}
+
+/// `metrics.txt:1203`.
+pub(crate) fn place(evidence: &EvidenceLine) -> String {
+    match evidence.line {
+        Some(line) => format!("{}:{line}", evidence.artifact),
+        None => evidence.artifact.clone(),
+    }
+}
+
+/// Number and size of what was given.
+pub(crate) fn input(report: &Report) -> String {
+    units::counted(report.artifacts.len() as u64, "file", "files")
+}
+
+/// A site as a phrase: what leads to it, the function, and the place in the source.
+pub(crate) struct Place<'a> {
+    pub lead: String,
+    pub function: &'a str,
+    /// `hub.go:41`; the source's directories only where they are asked for.
+    pub source: Option<String>,
+}
+
+/// Where it happens, as phrases of one sentence: `813 goroutines wait in select at` f, `started by` g. The first site
+/// of each role, or all of them.
+pub(crate) fn places<'a>(finding: &'a Finding, all: bool) -> Vec<Place<'a>> {
+    let mut places: Vec<Place> = Vec::new();
+    let mut roles: Vec<&str> = Vec::new();
+    for site in &finding.sites {
+        let again = roles.contains(&site.role.as_str());
+        if again && !all {
+            continue;
+        }
+        roles.push(&site.role);
+        let who = if places.is_empty() { who_waits(finding) } else { None };
+        let lead = match (who, site.role.as_str()) {
+            (Some(who), "blocked") => format!("{who} at"),
+            (Some(who), _) => format!("{who}, {}", role(&site.role, again)),
+            (None, _) => role(&site.role, again),
+        };
+        places.push(Place { lead, function: &site.function, source: source(site, all) });
+    }
+    places
+}
+
+fn role(role: &str, again: bool) -> String {
+    let lead = match role {
+        "blocked" => "at",
+        "creator" => "started by",
+        "holder" => "held by",
+        "hot" => "hot in",
+        "caller" => "called from",
+        other => other,
+    };
+    if again { format!("and {lead}") } else { lead.to_owned() }
+}
+
+fn source(site: &Site, whole: bool) -> Option<String> {
+    let file = site.file.as_deref()?;
+    let file = if whole { file } else { file.rsplit(['/', '\\']).next().unwrap_or(file) };
+    Some(site.line.map_or_else(|| file.to_owned(), |line| format!("{file}:{line}")))
+}
+
+/// `813 goroutines wait in select`.
+pub(crate) fn who_waits(finding: &Finding) -> Option<String> {
+    let count = finding.count?;
+    let many = finding.count_of.as_deref().unwrap_or("threads");
+    let who = units::counted(count, many.strip_suffix('s').unwrap_or(many), many);
+    match finding.bucket.as_deref() {
+        Some(reason) => Some(format!("{who} {}", waits(reason, count == 1))),
+        None => Some(who),
+    }
+}
+
+/// What a thread does whose reason is this one.
+fn waits(reason: &str, single: bool) -> String {
+    let (verb, rest) = match reason {
+        "running" => ("run", ""),
+        "runnable" => ("are", "ready to run"),
+        "chan-send" => ("wait", "to send to a channel"),
+        "chan-receive" => ("wait", "to receive from a channel"),
+        "nil-chan" => ("wait", "for a nil channel"),
+        "select" => ("wait", "in select"),
+        "mutex" => ("wait", "for a mutex"),
+        "rwmutex-read" => ("wait", "for a read lock"),
+        "rwmutex-write" => ("wait", "for a write lock"),
+        "waitgroup" => ("wait", "for a WaitGroup"),
+        "cond" => ("wait", "for a condition"),
+        "semaphore" => ("wait", "for a semaphore"),
+        "monitor-enter" => ("wait", "to enter a monitor"),
+        "monitor-wait" => ("wait", "in Object.wait"),
+        "park" => ("are", "parked"),
+        "futex" => ("wait", "for a futex"),
+        "network-io" => ("wait", "for the network"),
+        "dns" => ("wait", "for a name lookup"),
+        "disk-io" => ("wait", "for a disk"),
+        "syscall" => ("are", "in a system call"),
+        "cgo" => ("are", "in C code"),
+        "sleep" => ("sleep", ""),
+        "gc" => ("wait", "for the garbage collector"),
+        "unknown" => ("wait", "for an unknown reason"),
+        other => return format!("{} ({other})", if single { "waits" } else { "wait" }),
+    };
+    let verb = match (verb, single) {
+        ("are", true) => "is".to_owned(),
+        (verb, true) => format!("{verb}s"),
+        (verb, false) => verb.to_owned(),
+    };
+    format!("{verb} {rest}").trim_end().to_owned()
+}
+
+/// What was there to judge by, a line each: files, processes, signals, patterns.
+pub(crate) fn judged(report: &Report) -> Vec<String> {
+    let mut lines = vec![files(report)];
+    lines.extend(processes(report));
+    lines.extend(signals(report));
+    lines.extend(patterns(report));
+    lines
+}
+
+fn files(report: &Report) -> String {
+    let known = report.artifacts.iter().filter(|artifact| artifact.format.is_some()).count();
+    let mut formats: Vec<_> = report.artifacts.iter().filter_map(|artifact| artifact.format.as_deref()).collect();
+    formats.sort_unstable();
+    formats.dedup();
+    let mut line = format!("{} of {} recognised", units::count(known as u64), input(report));
+    if !formats.is_empty() {
+        line.push_str(&format!(": {}", some_of(&formats, 6)));
+    }
+    if let Some(span) = &report.bundle.span {
+        line.push_str(&format!("; {}", units::span(&span.from, &span.to)));
+    }
+    line
+}
+
+/// The first few of a list and how many more there are.
+pub(crate) fn some_of(items: &[&str], most: usize) -> String {
+    let shown = items.iter().take(most).copied().collect::<Vec<_>>().join(", ");
+    match items.len().saturating_sub(most) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+fn processes(report: &Report) -> Vec<String> {
+    let mut names: Vec<(&str, &str)> = Vec::new();
+    for bucket in &report.buckets {
+        if !names.contains(&(&bucket.process, &bucket.runtime)) {
+            names.push((&bucket.process, &bucket.runtime));
+        }
+    }
+    let snapshots = report.events.iter().filter(|event| event.kind == "snapshot").count() as u64;
+    let mut lines: Vec<_> = names
+        .iter()
+        .map(|&(process, runtime)| {
+            let own = || report.buckets.iter().filter(|bucket| bucket.process == process && bucket.runtime == runtime);
+            let threads: u64 = own().map(|bucket| bucket.count).sum();
+            let idle: u64 =
+                own().flat_map(|bucket| &bucket.groups).filter(|group| group.idle).map(|group| group.count).sum();
+            let what = units::counted(threads, thread(runtime), &format!("{}s", thread(runtime)));
+            format!("{process} ({runtime}): {what}, {} known to wait harmlessly", units::count(idle))
+        })
+        .collect();
+    if snapshots > 0 {
+        lines.push(units::counted(snapshots, "snapshot of threads", "snapshots of threads"));
+    } else if names.is_empty() {
+        lines.push("no snapshot of threads".to_owned());
+    }
+    lines
+}
+
+/// What a runtime calls its threads.
+pub(crate) fn thread(runtime: &str) -> &'static str {
+    if runtime == "go" { "goroutine" } else { "thread" }
+}
+
+fn signals(report: &Report) -> Option<String> {
+    if report.trends.is_empty() {
+        return Some("no signal over time".to_owned());
+    }
+    let series = units::counted(report.trends.len() as u64, "signal", "signals");
+    Some(format!("{series} over time: {}", tally(report.trends.iter().map(|trend| trend.verdict.as_str()))))
+}
+
+fn patterns(report: &Report) -> Option<String> {
+    let total = report.checked.len() as u64;
+    (total > 0).then(|| {
+        format!(
+            "{}: {}",
+            units::counted(total, "pattern", "patterns"),
+            tally(report.checked.iter().map(|checked| checked.outcome.as_str()))
+        )
+    })
+}
+
+/// How often each word occurs, the most frequent first: `27 flat, 3 falling`.
+pub(crate) fn tally<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let mut counts: Vec<(&str, u64)> = Vec::new();
+    for word in words {
+        match counts.iter_mut().find(|(known, _)| *known == word) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((word, 1)),
+        }
+    }
+    counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    let said: Vec<_> = counts.iter().map(|(word, count)| format!("{} {}", units::count(*count), spaced(word))).collect();
+    said.join(", ")
+}
+
+fn spaced(word: &str) -> String {
+    word.replace('-', " ")
+}
+
+/// Trends that say something, growing ones first, and the rest as a tally.
+pub(crate) fn trends(report: &Report) -> (Vec<&Trend>, Option<String>) {
+    let rank = |trend: &Trend| match trend.verdict.as_str() {
+        "growing" => 0,
+        "step" => 1,
+        "plateau" => 2,
+        "falling" => 3,
+        "cyclic" => 4,
+        "flat" | "insufficient" => 9,
+        _ => 5,
+    };
+    let mut telling: Vec<_> = report.trends.iter().filter(|trend| rank(trend) < 9).collect();
+    telling.sort_by_key(|trend| rank(trend));
+    let rest = tally(report.trends.iter().filter(|trend| rank(trend) == 9).map(|trend| trend.verdict.as_str()));
+    (telling, (!rest.is_empty()).then_some(rest))
+}
+
+/// Interval of a slope: `400 to 440`.
+pub(crate) fn interval(trend: &Trend) -> Option<String> {
+    let (low, high) = trend.ci95?;
+    let unit = if trend.unit.starts_with('{') { "1" } else { &trend.unit };
+    Some(format!("{} to {}", units::signed(low, unit), units::signed(high, unit)))
+}
+
+/// A trend in one sentence without its name.
+pub(crate) fn trend(trend: &Trend) -> String {
+    let mut said = trend.verdict.clone();
+    if let Some(slope) = trend.slope_per_hour {
+        said.push_str(&format!(" {}", units::rate(slope, &trend.unit)));
+    }
+    if let Some(interval) = interval(trend) {
+        said.push_str(&format!(" (95 %: {interval})"));
+    }
+    if let Some(since) = &trend.since {
+        said.push_str(&format!(", since {}", units::instant(since)));
+    }
+    if let Some(limit) = trend.limit {
+        said.push_str(&format!(", limit {}", units::value(limit, &trend.unit)));
+    }
+    if let Some(at) = &trend.exhausts_at {
+        said.push_str(&format!(", reached at {}", units::instant(at)));
+    }
+    said
+}
+
+/// Name of a subject for people.
+pub(crate) fn subject<'a>(report: &'a Report, id: &'a str) -> &'a str {
+    report.subjects.iter().find(|subject| subject.id == id).map_or(id, |subject| &subject.name)
+}
