@@ -1,3 +1,7 @@
 //! The `postmortem` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    postmortem::cli::main()
+}

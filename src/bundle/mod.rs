@@ -170,6 +170,36 @@ pub fn read(paths: &[PathBuf], limits: &Limits, progress: &dyn Fn(u64)) -> anyho
     read_with(paths, limits, progress, &Settings::default(), &Known)
 }
 
+/// Reads artifacts that are in memory, path and bytes each, as if they had come in an archive.
+///
+/// # Errors
+/// When there is nothing in them.
+pub fn from_memory(name: &str, artifacts: &[(&str, &[u8])]) -> anyhow::Result<Bundle> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (path, bytes) in artifacts {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        archive.append_data(&mut header, path, *bytes)?;
+    }
+    let archive = archive.into_inner()?;
+    let (limits, settings) = (Limits::default(), Settings::default());
+    let shared = Shared::new(&Known, &settings);
+    let walked = rayon::in_place_scope(|scope| {
+        let mut walker = Walker::new(Pipeline::new(scope, &shared), &limits, &|_| {}, true);
+        walker.memory(name, &archive);
+        walker.finish(Ok(()))
+    })?;
+    finish(walked, shared)
+}
+
+fn finish(walked: walk::Walked, shared: Shared<'_>) -> anyhow::Result<Bundle> {
+    let bundle = walked.into_bundle(shared.into_kept());
+    if bundle.artifacts.iter().all(|artifact| artifact.bytes == 0) {
+        bail!("there is nothing in {}", if bundle.name.is_empty() { "the bundle" } else { &bundle.name });
+    }
+    Ok(bundle)
+}
+
 fn read_with(
     paths: &[PathBuf],
     limits: &Limits,
@@ -183,9 +213,5 @@ fn read_with(
         let outcome = paths.iter().try_for_each(|path| walker.input(path));
         walker.finish(outcome)
     })?;
-    let bundle = walked.into_bundle(shared.into_kept());
-    if bundle.artifacts.iter().all(|artifact| artifact.bytes == 0) {
-        bail!("there is nothing in {}", if bundle.name.is_empty() { "the bundle" } else { &bundle.name });
-    }
-    Ok(bundle)
+    finish(walked, shared)
 }

@@ -115,6 +115,13 @@ impl<'s, 'scope> Walker<'s, 'scope> {
         outcome.map(|()| self.walked)
     }
 
+    /// Reads an archive that is in memory.
+    pub(super) fn memory(&mut self, name: &str, mut bytes: &[u8]) {
+        let size = bytes.len() as u64;
+        self.stream(name, &mut bytes);
+        self.given(name, size);
+    }
+
     /// Reads one of the paths given.
     pub(super) fn input(&mut self, path: &Path) -> anyhow::Result<()> {
         let before = self.read.get();

@@ -99,28 +99,27 @@ fn was_judged(case: &Case, facts: &Facts) -> bool {
 
 /// The captures that would settle what is open: those of weak findings first, then of what was not checked.
 fn next_captures(case: &Case, scored: &[Scored<'_>], verdict: Verdict, not_checked: &[NotChecked]) -> Vec<NextCapture> {
-    let mut seen = BTreeSet::new();
-    let mut next = Vec::new();
+    let mut names: Vec<&str> = scored
+        .iter()
+        .filter(|scored| scored.score < 7 && scored.finding.explained_by.is_none())
+        .flat_map(|scored| &scored.pattern.settle)
+        .map(String::as_str)
+        .collect();
+    if verdict == Verdict::Inconclusive && names.is_empty() && !not_checked.is_empty() {
+        names = vec!["go-goroutines", "java-threads", "proc-status"];
+    }
     let pid = case.subjects.first().and_then(|subject| subject.pids.last());
-    let mut add = |name: &str| {
-        if let Some(capture) = captures::get(name)
-            && seen.insert(name.to_owned())
-        {
+    let mut seen = BTreeSet::new();
+    names
+        .into_iter()
+        .filter(|name| seen.insert(*name))
+        .filter_map(captures::get)
+        .map(|capture| {
             let command = match pid {
                 Some(pid) => capture.command.replace("/PID/", &format!("/{pid}/")).replace("-p PID", &format!("-p {pid}")),
                 None => capture.command.clone(),
             };
-            next.push(NextCapture { command, answers: capture.answers.clone() });
-        }
-    };
-    for scored in scored.iter().filter(|scored| scored.score < 7 && scored.finding.explained_by.is_none()) {
-        scored.pattern.settle.iter().for_each(|name| add(name));
-    }
-    if verdict == Verdict::Inconclusive && next.is_empty() && !not_checked.is_empty() {
-        for name in ["go-goroutines", "java-threads", "proc-status", "cgroup-memory"] {
-            add(name);
-        }
-        next.truncate(3);
-    }
-    next
+            NextCapture { command, answers: capture.answers.clone() }
+        })
+        .collect()
 }
