@@ -84,6 +84,7 @@ fn header(line: &[u8]) -> Option<Header<'_>> {
 }
 
 fn timed_header(line: &[u8]) -> Option<Header<'_>> {
+    let line = line.trim_ascii_end();
     // A comm or a payload may hold what looks like a time; around the true one both sides make sense.
     memchr_iter(b':', line).find_map(|colon| {
         if line.get(colon + 1).is_some_and(|next| !is_blank(*next)) {
@@ -99,6 +100,9 @@ fn timed_header(line: &[u8]) -> Option<Header<'_>> {
             }
             Err(_) => return None,
         };
+        if !has_ids && !tail_fits(event, tail) {
+            return None;
+        }
         Some(Header { thread, has_ids, time: Some(time), period, event, tail })
     })
 }
@@ -109,13 +113,11 @@ fn is_blank(byte: u8) -> bool {
 
 /// Splits a time of 6 or 9 decimals off the end.
 fn time_at_end(text: &[u8]) -> Option<(&[u8], f64)> {
-    let dot = memrchr(b'.', text)?;
-    let fraction = &text[dot + 1..];
-    let scale = match fraction.len() {
-        6 => 1e6,
-        9 => 1e9,
-        _ => return None,
-    };
+    // Looks no further back than a time is long: a line may be huge and hold many colons.
+    let (decimals, scale) = [(6, 1e6), (9, 1e9)]
+        .into_iter()
+        .find(|(decimals, _)| text.len() > *decimals && text[text.len() - decimals - 1] == b'.')?;
+    let (dot, fraction) = (text.len() - decimals - 1, &text[text.len() - decimals..]);
     let digits = text[..dot].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
     let (before, whole) = text[..dot].split_at(dot - digits);
     if before.last().is_some_and(|byte| !is_blank(*byte)) {
@@ -193,23 +195,26 @@ fn untimed_header(line: &[u8]) -> Option<Header<'_>> {
     if line.starts_with(b"# ") {
         return None;
     }
-    let mut at = 0;
+    let (line, mut at) = (line.trim_ascii_end(), 0);
     words(line).find_map(|word| {
         let start = at + memmem::find(&line[at..], word)?;
         at = start + word.len();
         let (pid, tid) = ids(word).filter(|_| start > 0)?;
         let (rest, _) = opt(preceded(space1, cpu)).parse(&line[at..]).ok()?;
         let (tail, (period, event)) = event(rest).ok()?;
-        // Logs hold such words too (`RAX: 0 RBX: ff`): only an event with nothing behind it, with a whole frame or
-        // with the payload of a tracepoint is one.
         let comm = comm(&line[..start]);
         let named = comm.len() <= LONGEST_COMM && !comm.ends_with(b":");
-        let tail_fits = tail.trim_ascii().is_empty()
-            || inline_frame(tail).is_some_and(|frame| frame.ends_with(b")"))
-            || event.contains(&b':');
         let thread = RawThread { comm, pid, tid };
-        (named && tail_fits).then_some(Header { thread, has_ids: true, time: None, period, event, tail })
+        (named && tail_fits(event, tail)).then_some(Header { thread, has_ids: true, time: None, period, event, tail })
     })
+}
+
+/// Logs hold the words of a header too (`RAX: 0 RBX: ff`): where time or ids are missing, only an event with nothing
+/// behind it, with a whole frame or with the payload of a tracepoint is one.
+fn tail_fits(event: &[u8], tail: &[u8]) -> bool {
+    tail.trim_ascii().is_empty()
+        || inline_frame(tail).is_some_and(|frame| frame.ends_with(b")"))
+        || event.contains(&b':')
 }
 
 /// Names of kernel workers are longer than the 15 bytes of others.
@@ -251,6 +256,7 @@ fn frame(text: &[u8], tables: &mut Tables) -> FrameId {
     let symbol = without_offset(symbol.trim_ascii());
     let (module, kind) = match dso {
         b"inlined" => (&b""[..], FrameKind::Inlined),
+        // The field `dsoff` puts the address into the dso as well.
         dso => (without_offset(dso), kind_of(dso)),
     };
     let frame = Frame { function: tables.name(symbol), module: tables.name(module), kind, ..Frame::default() };

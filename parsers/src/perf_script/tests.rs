@@ -140,6 +140,7 @@ fn other_lines_are_no_headers() {
         "[   12.123456] usb 1-1: new device",
         "2026-11-21 22:46:59.123456 worker 12 failed: timeout",
         "worker 12 failed: timeout",
+        "INFO 12.123456: upload: done",
         "[ 2390.246783] CPU: 3 PID: 8213 Comm: uwsgi Not tainted 5.4.0 (buster)",
         "CPU: 3 UID: 0 PID: 8213 Comm: uwsgi Not tainted 5.4.0 (buster)",
         "[ 2390.246907] RAX: ffffffffffffffda RBX: 00007f1455562000 RCX: 0000000000000000",
@@ -332,5 +333,14 @@ fn only_perf_script_is_recognised() {
         "2026/11/21 22:00:00 worker 12 failed: timeout\n\tat f (x.go:3)\n",
     ] {
         assert_eq!(sniff(text), Sniff::No, "{text}");
+    }
+}
+
+#[test]
+fn huge_lines_take_no_time() {
+    for part in ["a: ", "1 a: ", "1 1.000000: ", "1.000000: a: ", "\t(", "1 a: 1 f (", " PERF_RECORD_"] {
+        let text = format!("{}{}\n", part.repeat(200_000), " ".repeat(500_000));
+        assert!(read(&text).records < 2, "{part}");
+        PerfScript.sniff(text.as_bytes(), &Hint::default());
     }
 }
