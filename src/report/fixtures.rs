@@ -18,8 +18,9 @@ pub(crate) fn problem() -> Report {
     report.trends = trends();
     report.next_captures = vec![
         NextCapture {
-            command: "curl -s 'http://localhost:6060/debug/pprof/goroutine?debug=2' > goroutine-debug2-$(date +%H%M%S).txt"
-                .into(),
+            command:
+                "curl -s 'http://localhost:6060/debug/pprof/goroutine?debug=2' > goroutine-debug2-$(date +%H%M%S).txt"
+                    .into(),
             answers: "Do the same goroutines still wait after 10 minutes?".into(),
         },
         NextCapture {
@@ -88,10 +89,8 @@ pub(crate) fn healthy() -> Report {
 pub(crate) fn inconclusive() -> Report {
     let mut report = empty("one-dump.txt", Verdict::Inconclusive);
     report.bundle.bytes = 812_000;
-    report.artifacts = vec![
-        artifact("one-dump.txt", Some("go-goroutines"), 800_000, 413),
-        artifact("core.meta", None, 12_000, 0),
-    ];
+    report.artifacts =
+        vec![artifact("one-dump.txt", Some("go-goroutines"), 800_000, 413), artifact("core.meta", None, 12_000, 0)];
     let mut suspected = leak();
     suspected.severity = Severity::Info;
     suspected.confidence = 0.31;
@@ -178,7 +177,10 @@ pub(crate) fn leak() -> Finding {
                 "go.goroutine.count grows by 420 per hour (95 %: 400 to 440)",
             ),
             EvidenceLine {
-                context: Some(vec![(5330, "main.(*hub).Join(...)".into()), (5331, "\t/src/api/hub.go:22 +0x9c".into())]),
+                context: Some(vec![
+                    (5330, "main.(*hub).Join(...)".into()),
+                    (5331, "\t/src/api/hub.go:22 +0x9c".into()),
+                ]),
                 ..evidence(
                     "goroutine-debug2-224747.txt",
                     Some(5330),
@@ -188,7 +190,12 @@ pub(crate) fn leak() -> Finding {
             },
             evidence("app.log", Some(402), None, "the first \"hub: client gone\" comes 3 s before the growth"),
         ],
-        against: vec![evidence("metrics.txt", Some(77), Some("ws_clients 790"), "790 clients are connected: a level of 790 would be normal")],
+        against: vec![evidence(
+            "metrics.txt",
+            Some(77),
+            Some("ws_clients 790"),
+            "790 clients are connected: a level of 790 would be normal",
+        )],
         remediation: "Leave the loop when the client is gone:\n\n- give `keepAlive` the context of the connection\n- \
                       add `case <-ctx.Done(): return` to the select at hub.go:41\n"
             .into(),
@@ -215,7 +222,12 @@ pub(crate) fn leak() -> Finding {
 fn heap() -> Finding {
     Finding {
         explained_by: Some("goroutine-leak-1".into()),
-        evidence: vec![evidence("app.log", Some(80_003), Some("gc 812 @466.1s 3%"), "the live heap is 96.0 MiB after gc 812, 41.0 MiB after gc 40")],
+        evidence: vec![evidence(
+            "app.log",
+            Some(80_003),
+            Some("gc 812 @466.1s 3%"),
+            "the live heap is 96.0 MiB after gc 812, 41.0 MiB after gc 40",
+        )],
         ..finding(
             "heap-leak-1",
             "go-live-heap-grows",
@@ -246,7 +258,12 @@ fn kill() -> Finding {
 
 fn throttling() -> Finding {
     Finding {
-        evidence: vec![evidence("cpu.stat", Some(5), Some("nr_throttled 812"), "throttled in 812 of 4,000 periods (20.3 %)")],
+        evidence: vec![evidence(
+            "cpu.stat",
+            Some(5),
+            Some("nr_throttled 812"),
+            "throttled in 812 of 4,000 periods (20.3 %)",
+        )],
         remediation: "Raise the quota, or set GOMAXPROCS to 2.".into(),
         score: vec![part("prior", -6, "quotas are often short"), part("proof", 11, "nr_throttled rises")],
         ..finding(

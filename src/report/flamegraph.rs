@@ -18,11 +18,13 @@ const MAX_BYTES: usize = 3 << 20;
 /// Draws a flame graph of folded stacks (see [`folded::fold`]); `None` when they have no weight.
 pub fn svg(folded: &[(String, u64)], title: &str, unit: &str) -> Option<String> {
     let lines = drawable(folded)?;
-    MIN_WIDTHS.iter().try_fold(None, |_: Option<String>, &min_width| match draw(&lines, title, unit, min_width) {
-        Some(svg) if svg.len() > MAX_BYTES => Ok(Some(svg)),
-        done => Err(done),
-    })
-    .unwrap_or_else(|done| done)
+    MIN_WIDTHS
+        .iter()
+        .try_fold(None, |_: Option<String>, &min_width| match draw(&lines, title, unit, min_width) {
+            Some(svg) if svg.len() > MAX_BYTES => Ok(Some(svg)),
+            done => Err(done),
+        })
+        .unwrap_or_else(|done| done)
 }
 
 fn draw(lines: &[String], title: &str, unit: &str, min_width: f64) -> Option<String> {
@@ -41,10 +43,8 @@ fn draw(lines: &[String], title: &str, unit: &str, min_width: f64) -> Option<Str
 fn drawable(folded: &[(String, u64)]) -> Option<Vec<String>> {
     let total: u128 = folded.iter().map(|(_, weight)| u128::from(*weight)).sum();
     let scale = u64::try_from(total >> 62).unwrap_or(u64::MAX).checked_add(1).unwrap_or(u64::MAX);
-    let shallow = folded.iter().map(|(stack, weight)| folded::StackLine {
-        frames: cut_depth(stack),
-        weight: weight / scale,
-    });
+    let shallow =
+        folded.iter().map(|(stack, weight)| folded::StackLine { frames: cut_depth(stack), weight: weight / scale });
     let merged = folded::fold(shallow);
     (!merged.is_empty()).then(|| folded::write(&merged).lines().map(str::to_owned).collect())
 }
@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn many_narrow_stacks_stay_below_the_limit() {
-        let wide: Vec<_> = (0..3_000).map(|n| stack(&format!("main;{}", format!("frame_{n};").repeat(40)), 1)).collect();
+        let wide: Vec<_> =
+            (0..3_000).map(|n| stack(&format!("main;{}", format!("frame_{n};").repeat(40)), 1)).collect();
         let svg = svg(&wide, "wide", "samples").unwrap();
         assert!(svg.len() < MAX_BYTES, "{}", svg.len());
     }

@@ -10,7 +10,7 @@ mod parts;
 use escape::{code, code_cell, fence, fit, inline, prose};
 use parts::{Document, Left, Section};
 
-use super::model::{BucketGroup, EvidenceLine, Finding, Report, RootCause};
+use super::model::{BucketGroup, EvidenceLine, Finding, Report, RootCause, Verdict};
 use super::view::{self, Cause};
 use super::{text, units};
 
@@ -85,15 +85,40 @@ fn lead(document: &mut Document, report: &Report, causes: &[Cause<'_>], max_char
     document.text(bundle, rank::NEXT, format!("{}\n\n", bundle_line(report)));
 
     let lead = document.section(None, "", "");
-    let Some(first) = causes.first() else {
-        return judged(document, report);
-    };
-    if let Some(finding) = first.finding {
-        let title = fit(&finding.title, at_most(240), inline);
-        document.part(lead, rank::CAUSE, format!("**{title}**\n\n"), Left::finding());
+    let suspected = view::other_findings(report, &[]).into_iter().filter(|_| report.verdict == Verdict::Inconclusive);
+    match (causes.first(), suspected.into_iter().next()) {
+        (Some(Cause { cause, finding: Some(finding), .. }), _) => {
+            lead_finding(document, lead, "", finding, &cause.summary, at_most);
+        }
+        (Some(Cause { cause, .. }), _) => {
+            document.text(lead, rank::CAUSE, format!("{}\n\n", fit(&cause.summary, at_most(720), prose)));
+        }
+        (None, Some(finding)) => {
+            let label = format!("Suspected ({} sure): ", units::confidence(finding.confidence));
+            lead_finding(document, lead, &label, finding, &finding.summary, at_most);
+        }
+        (None, None) => {}
     }
-    document.text(lead, rank::CAUSE, format!("{}\n\n", fit(&first.cause.summary, at_most(720), prose)));
-    let Some(finding) = first.finding else { return };
+    if causes.is_empty() {
+        judged(document, report);
+    }
+}
+
+/// What the head says of the first cause, or of what is suspected.
+fn lead_finding(
+    document: &mut Document,
+    lead: Section,
+    label: &str,
+    finding: &Finding,
+    summary: &str,
+    at_most: impl Fn(usize) -> usize,
+) {
+    let title = fit(&finding.title, at_most(240), inline);
+    document.part(lead, rank::CAUSE, format!("**{label}{title}**\n\n"), Left::finding());
+    let summary = fit(view::beyond_title(&finding.title, summary), at_most(720), prose);
+    if !summary.is_empty() {
+        document.text(lead, rank::CAUSE, format!("{summary}\n\n"));
+    }
     if let Some(places) = whereabouts(finding, at_most(380), false) {
         document.text(lead, rank::CAUSE, format!("**Where:** {places}\n\n"));
     }
@@ -112,9 +137,11 @@ fn lead(document: &mut Document, report: &Report, causes: &[Cause<'_>], max_char
 fn bundle_line(report: &Report) -> String {
     let name = code(&text::cut_middle(&text::visible(&report.bundle.name), 60));
     let size = units::bytes(report.bundle.bytes as f64);
-    let span = report.bundle.span.as_ref().map_or(String::new(), |span| {
-        format!(", {}", fit(&units::span(&span.from, &span.to), 80, inline))
-    });
+    let span = report
+        .bundle
+        .span
+        .as_ref()
+        .map_or(String::new(), |span| format!(", {}", fit(&units::span(&span.from, &span.to), 80, inline)));
     let tool = fit(&format!("{} {}", report.tool.name, report.tool.version), 40, inline);
     format!("{name}, {size}, {}{span}. Judged by {tool}.", view::input(report))
 }
@@ -168,13 +195,16 @@ fn root_causes(document: &mut Document, causes: &[Cause<'_>]) {
 }
 
 fn about_cause(document: &mut Document, one: Section, cause: &RootCause, finding: &Finding, is_first: bool) {
-    let title = format!("**{}**\n\n", fit(&finding.title, 400, inline));
-    let told = if is_first { Left::nothing() } else { Left::finding() };
-    document.part(one, if is_first { rank::ABOUT_CAUSES } else { rank::FURTHER_CAUSES }, title, told);
+    if !is_first {
+        let title = format!("**{}**\n\n", fit(&finding.title, 400, inline));
+        document.part(one, rank::FURTHER_CAUSES, title, Left::finding());
+    }
     // What the head had no room for.
     let long = |text: &str, lead: usize| !is_first || prose(text).chars().count() > lead;
-    if long(&cause.summary, 720) {
-        document.text(one, rank::FURTHER_CAUSES, format!("{}\n\n", fit(&cause.summary, 4_000, prose)));
+    let summary = view::beyond_title(&finding.title, &cause.summary);
+    if long(summary, 720) && !summary.is_empty() {
+        let rank = if is_first { rank::ABOUT_CAUSES } else { rank::FURTHER_CAUSES };
+        document.text(one, rank, format!("{}\n\n", fit(summary, 4_000, prose)));
     }
     if let Some(places) = whereabouts(finding, 2_000, true) {
         document.text(one, rank::ABOUT_CAUSES, format!("Where: {places}\n\n"));
@@ -206,7 +236,8 @@ fn evidence(document: &mut Document, one: Section, label: &str, lines: &[Evidenc
     let head = format!("{label}:\n\n| where | what it says | the line itself |\n|---|---|---|\n");
     let table = document.section(Some(one), &head, "\n");
     for (index, line) in lines.iter().enumerate() {
-        let excerpt = line.excerpt.as_deref().map_or(String::new(), |it| code_cell(&text::cut_middle(&text::visible(it), 160)));
+        let excerpt =
+            line.excerpt.as_deref().map_or(String::new(), |it| code_cell(&text::cut_middle(&text::visible(it), 160)));
         let place = code_cell(&text::cut_middle(&text::visible(&view::place(line)), 160));
         let row = row(&[place, fit(&line.says, 400, inline), excerpt]);
         let left = if index < shown { Left::nothing() } else { Left::evidence() };
@@ -238,7 +269,11 @@ fn what_explains_what(document: &mut Document, report: &Report, causes: &[Cause<
 
 fn other_findings(document: &mut Document, report: &Report, causes: &[Cause<'_>]) {
     let others = view::other_findings(report, causes);
-    let all = document.section(None, "## Other findings\n\n", "\n");
+    let heading = match report.verdict {
+        Verdict::Inconclusive => "## What is suspected\n\n",
+        _ => "## Other findings\n\n",
+    };
+    let all = document.section(None, heading, "\n");
     for finding in &others {
         document.part(all, rank::EXPLAINS, format!("- {}\n", in_one_line(finding)), Left::finding());
     }
@@ -249,9 +284,15 @@ fn other_findings(document: &mut Document, report: &Report, causes: &[Cause<'_>]
 
 /// A finding that is no root cause: summary and evidence, folded away.
 fn details_of(document: &mut Document, finding: &Finding) {
-    let head = format!("<details><summary>{}</summary>\n\n", escape::html(&text::cut_end(&text::visible(&finding.title), 160)));
+    let head = format!(
+        "<details><summary>{}</summary>\n\n",
+        escape::html(&text::cut_end(&text::visible(&finding.title), 160))
+    );
     let all = document.section(None, &head, "</details>\n\n");
-    document.text(all, rank::FINDINGS, format!("{}\n\n", fit(&finding.summary, 2_000, prose)));
+    let summary = fit(view::beyond_title(&finding.title, &finding.summary), 2_000, prose);
+    if !summary.is_empty() {
+        document.text(all, rank::FINDINGS, format!("{summary}\n\n"));
+    }
     for line in finding.evidence.iter().chain(&finding.against) {
         let place = code(&text::cut_middle(&text::visible(&view::place(line)), 160));
         document.part(all, rank::FINDINGS, format!("- {place}: {}\n", fit(&line.says, 400, inline)), Left::evidence());
@@ -268,7 +309,7 @@ fn next_captures(document: &mut Document, report: &Report) {
     let all = document.section(None, "## What to capture next\n\n", "");
     for next in &report.next_captures {
         let question = fit(&next.answers, 400, inline);
-        document.text(all, rank::NEXT, format!("{question}\n\n{}\n", fence(&[text::visible(&next.command)])));
+        document.text(all, rank::NEXT, format!("{question}\n\n{}\n", fence("sh", std::slice::from_ref(&next.command))));
     }
 }
 
@@ -294,12 +335,17 @@ fn blocked_threads(document: &mut Document, report: &Report) {
         ];
         document.text(table, rank::NUMBERS, row(&cells));
     }
-    let stacks = document.section(None, "<details><summary>Stacks of the largest groups</summary>\n\n", "</details>\n\n");
+    let stacks =
+        document.section(None, "<details><summary>Stacks of the largest groups</summary>\n\n", "</details>\n\n");
     for bucket in &report.buckets {
         let mut groups: Vec<_> = bucket.groups.iter().filter(|group| !group.idle).collect();
         groups.sort_by_key(|group| std::cmp::Reverse(group.count));
         for group in groups.into_iter().take(MAX_GROUPS) {
-            let what = units::counted(group.count, view::thread(&bucket.runtime), &format!("{}s", view::thread(&bucket.runtime)));
+            let what = units::counted(
+                group.count,
+                view::thread(&bucket.runtime),
+                &format!("{}s", view::thread(&bucket.runtime)),
+            );
             let head = format!("{what} of {}, {}{}", bucket.process, bucket.reason, waited(group));
             document.text(stacks, rank::STACKS, format!("{}:\n\n{}\n", fit(&head, 200, inline), stack(group)));
         }
@@ -324,7 +370,7 @@ fn stack(group: &BucketGroup) -> String {
     if let Some(creator) = &group.created_by {
         lines.push(format!("created by {}", line(creator)));
     }
-    fence(&lines)
+    fence("text", &lines)
 }
 
 fn memory(document: &mut Document, report: &Report) {
@@ -361,7 +407,8 @@ fn memory(document: &mut Document, report: &Report) {
 fn trends(document: &mut Document, report: &Report) {
     let (telling, rest) = view::trends(report);
     let all = document.section(None, "## Signals over time\n\n", "");
-    let head = "| signal | trend | slope | 95 % interval | since | limit | reached |\n|---|---|---:|---|---|---:|---|\n";
+    let head =
+        "| signal | trend | slope | 95 % interval | since | limit | limit reached |\n|---|---|---:|---|---|---:|---|\n";
     let table = document.section(Some(all), head, "\n");
     for trend in telling {
         let when = |at: &Option<String>| at.as_deref().map_or(String::new(), |at| fit(&units::instant(at), 40, inline));
@@ -406,7 +453,7 @@ fn events(document: &mut Document, report: &Report) {
     let head = "## What happened when\n\n| when | what | where |\n|---|---|---|\n";
     let table = document.section(None, head, "\n");
     for event in &report.events {
-        let at = event.at.as_deref().map_or(String::new(), |at| fit(&units::instant(at), 40, inline));
+        let at = event.at.as_deref().map_or("unknown".to_owned(), |at| fit(&units::instant(at), 40, inline));
         let place = event.line.map_or_else(|| event.artifact.clone(), |line| format!("{}:{line}", event.artifact));
         let place = code_cell(&text::cut_middle(&text::visible(&place), 120));
         let says = format!("{}: {}", fit(&event.kind, 40, inline), fit(&event.says, 300, inline));
@@ -441,7 +488,10 @@ fn not_checked(document: &mut Document, report: &Report) {
     );
     let table = document.section(None, &head, "\n</details>\n\n");
     for pattern in &report.not_checked {
-        let command = pattern.command.as_deref().map_or(String::new(), |it| code_cell(&text::cut_middle(&text::visible(it), 300)));
+        let command = pattern
+            .command
+            .as_deref()
+            .map_or(String::new(), |it| code_cell(&text::cut_middle(&text::visible(it), 300)));
         let cells = [fit(&pattern.pattern, 80, inline), fit(&pattern.needs, 300, inline), command];
         document.text(table, rank::LISTS, row(&cells));
     }
@@ -455,7 +505,11 @@ fn warnings(document: &mut Document, report: &Report) {
             (Some(artifact), None) => artifact.clone(),
             (None, _) => String::new(),
         };
-        let place = if place.is_empty() { place } else { format!("{}: ", code(&text::cut_middle(&text::visible(&place), 120))) };
+        let place = if place.is_empty() {
+            place
+        } else {
+            format!("{}: ", code(&text::cut_middle(&text::visible(&place), 120)))
+        };
         let rank = if index < 3 { rank::WARNINGS } else { rank::LISTS };
         document.text(all, rank, format!("- {place}{}\n", fit(&warning.message, 400, inline)));
     }

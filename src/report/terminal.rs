@@ -38,7 +38,7 @@ impl Default for Style {
 /// Most lines of the normal text.
 const SCREEN: usize = 40;
 /// Columns before the text of a row.
-const LABEL: usize = 13;
+const LABEL: usize = 14;
 
 /// How many of each are shown.
 #[derive(Clone, Copy)]
@@ -218,7 +218,7 @@ impl Screen {
             let head = format!(
                 "{}. {}  {}",
                 cause.cause.rank,
-                self.paint(Paint::Bold, &text::visible(&cause.cause.category)),
+                self.paint(Paint::Bold, &short(&cause.cause.category)),
                 view::certainty(severity, cause.cause.confidence)
             );
             self.line(&head);
@@ -241,11 +241,20 @@ impl Screen {
 
     fn no_cause(&mut self, report: &Report) {
         let word = self.verdict(report.verdict, None);
-        self.title(&word, report);
-        self.paragraph(2, &sentence(view::verdict_meaning(report)), 2, None);
-        for (index, line) in view::judged(report).iter().enumerate() {
+        self.title(&format!("{word}  {}", view::verdict_meaning(report)), report);
+        let suspected = view::other_findings(report, &[]);
+        if let (Verdict::Inconclusive, Some(finding)) = (report.verdict, suspected.first()) {
+            self.row("Suspected", &in_one_line(finding), 2);
+            self.whereabouts(finding);
+            self.evidence("Evidence", &finding.evidence, self.limits.evidence);
+            self.evidence("Against", &finding.against, self.limits.against);
+        }
+        let judged = view::judged(report);
+        let most = if self.verbose() { usize::MAX } else { 8 };
+        for (index, line) in judged.iter().take(most).enumerate() {
             self.row(if index == 0 { "Judged" } else { "" }, line, 2);
         }
+        self.and_more(judged.len(), most);
         let unread: Vec<_> = report
             .artifacts
             .iter()
@@ -259,17 +268,24 @@ impl Screen {
     }
 
     fn other_findings(&mut self, report: &Report, causes: &[Cause<'_>]) {
-        let others = view::other_findings(report, causes);
-        let label = if report.verdict == Verdict::Inconclusive { "Suspected" } else { "Also seen" };
-        // Beside a cause they are notes; without one they are all there is.
-        let most = if causes.is_empty() { self.limits.symptoms } else { self.limits.symptoms.min(2) };
+        let mut others = view::other_findings(report, causes);
+        if report.verdict == Verdict::Inconclusive && !self.verbose() && !others.is_empty() {
+            others.remove(0);
+        }
+        if others.is_empty() {
+            return;
+        }
+        if !causes.is_empty() {
+            self.blank();
+        }
+        let most = self.limits.symptoms.min(if self.verbose() { usize::MAX } else { 3 });
         for (index, finding) in others.iter().take(most).enumerate() {
-            if index == 0 && self.verbose() {
-                self.blank();
-            }
-            self.row(if index == 0 { label } else { "" }, &in_one_line(finding), 2);
             if self.verbose() {
+                self.blank();
+                self.heading(&format!("Also seen: {}", category(finding)));
                 self.finding(finding, &finding.summary);
+            } else {
+                self.row(if index == 0 { "Also seen" } else { "" }, &in_one_line(finding), 2);
             }
         }
         self.and_more(others.len(), most);
@@ -292,8 +308,14 @@ impl Screen {
             self.heading(&format!("Memory of {}", view::subject(report, &memory.subject)));
             for part in &memory.parts {
                 let grew = units::signed(part.grew as f64, "By");
-                let share = part.share_of_limit.map_or(String::new(), |it| format!(", {} of the limit", units::share(it)));
-                self.paragraph(2, &format!("{}: {}{share}, change {grew}", part.part, units::bytes(part.bytes as f64)), 2, None);
+                let share =
+                    part.share_of_limit.map_or(String::new(), |it| format!(", {} of the limit", units::share(it)));
+                self.paragraph(
+                    2,
+                    &format!("{}: {}{share}, change {grew}", part.part, units::bytes(part.bytes as f64)),
+                    2,
+                    None,
+                );
             }
         }
         for profile in &report.profiles {
@@ -358,9 +380,7 @@ impl Screen {
 
     fn finding(&mut self, finding: &Finding, summary: &str) {
         self.paragraph(2, &finding.title, 2, Some(Paint::Bold));
-        if summary.trim() != finding.title.trim() {
-            self.prose("", summary, self.limits.summary_lines);
-        }
+        self.prose("", view::beyond_title(&finding.title, summary), self.limits.summary_lines);
         self.whereabouts(finding);
         self.evidence("Evidence", &finding.evidence, self.limits.evidence);
         self.evidence("Against", &finding.against, self.limits.against);
@@ -455,7 +475,7 @@ impl Screen {
         format!(
             "{}  {}  {}",
             self.verdict(report.verdict, severity),
-            self.paint(Paint::Bold, &text::visible(&cause.cause.category)),
+            self.paint(Paint::Bold, &short(&cause.cause.category)),
             view::certainty(severity, cause.cause.confidence)
         )
     }
@@ -497,7 +517,10 @@ impl Screen {
     fn hanging(&mut self, label: &str, lead: &str, words: &str, most_lines: usize) {
         let indent = text::width(lead);
         let room = self.width.saturating_sub(LABEL + indent);
-        let lines = clipped(text::wrap(words, room), most_lines, room);
+        let mut lines = clipped(text::wrap(words, room), most_lines, room);
+        if lines.is_empty() {
+            lines.push(String::new());
+        }
         for (index, line) in lines.iter().enumerate() {
             let blank = " ".repeat(indent);
             let (label, lead) = if index == 0 { (label, lead) } else { ("", blank.as_str()) };
@@ -588,12 +611,16 @@ impl Screen {
 
 /// A finding in one line.
 fn in_one_line(finding: &Finding) -> String {
-    format!("{}  {}  {}", finding.category, view::certainty(Some(finding.severity), finding.confidence), finding.title)
+    format!("{}: {}", category(finding), finding.title)
 }
 
-fn sentence(words: &str) -> String {
-    let mut chars = words.chars();
-    chars.next().map_or(String::new(), |first| format!("{}{}.", first.to_uppercase(), chars.as_str()))
+/// A category, which is short unless somebody made it up.
+fn short(category: &str) -> String {
+    text::cut_middle(&text::visible(category), 36)
+}
+
+fn category(finding: &Finding) -> String {
+    format!("{} {}", short(&finding.category), view::certainty(Some(finding.severity), finding.confidence))
 }
 
 /// The first lines, with a mark where there were more.

@@ -49,7 +49,9 @@ fn the_first_3000_characters_of_markdown_stand_alone() {
     let text = markdown::render(&problem(), markdown::DEFAULT_MAX_CHARS);
     let head: String = text.chars().take(3_000).collect();
     let finding = leak();
-    for wanted in ["# PROBLEM: goroutine-leak (error, 94 % sure)", &finding.title, "23:10:00", "case <-ctx.Done(): return"] {
+    for wanted in
+        ["# PROBLEM: goroutine-leak (error, 94 % sure)", &finding.title, "23:10:00", "case <-ctx.Done(): return"]
+    {
         assert!(head.contains(wanted), "{wanted} is not in the head:\n{head}");
     }
     let listed = head.lines().skip_while(|line| *line != "**Evidence**").filter(|line| line.starts_with("- `")).take(3);
@@ -150,8 +152,11 @@ fn check_markdown(markdown: &str) {
             Some(_) => {}
             None if ticks >= 3 && !line[ticks..].contains('`') => fence = Some(ticks),
             None => {
-                details += line.matches("<details>").count();
-                details -= line.matches("</details>").count().min(details);
+                let text = without_code_spans(line);
+                details += text.matches("<details>").count();
+                let closed = text.matches("</details>").count();
+                assert!(closed <= details, "a </details> too many:\n{markdown}");
+                details -= closed;
                 check_line(line);
             }
         }
@@ -162,7 +167,8 @@ fn check_markdown(markdown: &str) {
 
 fn check_line(line: &str) {
     let text = without_code_spans(line);
-    let ours = ["<details>", "</details>", "<summary>", "</summary>", "<code>", "</code>", "<https://go.dev/blog/context>"];
+    let ours =
+        ["<details>", "</details>", "<summary>", "</summary>", "<code>", "</code>", "<https://go.dev/blog/context>"];
     let text = ours.iter().fold(text, |text, tag| text.replace(tag, ""));
     assert!(!text.contains('<'), "raw HTML: {line}");
     assert!(!text.contains("@root"), "a mention: {line}");

@@ -77,8 +77,8 @@ pub(crate) fn wrap(text: &str, max: usize) -> Vec<String> {
     let max = max.max(8);
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in text.split_whitespace() {
-        let word = cut_middle(word, max);
+    for word in words(text) {
+        let word = cut_middle(&word, max);
         if !line.is_empty() && width(&line) + 1 + width(&word) > max {
             lines.push(std::mem::take(&mut line));
         }
@@ -92,6 +92,24 @@ pub(crate) fn wrap(text: &str, max: usize) -> Vec<String> {
     }
     lines
 }
+
+/// The words of a line; a number and its unit are one.
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let unit = word.trim_end_matches(|c: char| c.is_ascii_punctuation() && c != '%');
+        match words.last_mut() {
+            Some(number) if UNITS.contains(&unit) && number.ends_with(|c: char| c.is_ascii_digit()) => {
+                number.push(' ');
+                number.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+    }
+    words
+}
+
+const UNITS: [&str; 14] = ["%", "s", "ms", "µs", "min", "h", "d", "B", "KiB", "MiB", "GiB", "TiB", "MiB/s", "KiB/s"];
 
 /// A piece of prose, harmless already.
 #[derive(Debug, PartialEq)]
@@ -167,13 +185,14 @@ mod tests {
     fn both_ends_of_a_long_name_stay() {
         assert_eq!(cut_middle("main.(*hub).keepAlive", 11), "main.…Alive");
         assert_eq!(cut_middle("short", 11), "short");
-        assert_eq!(width(&cut_middle("名前名前名前名前", 7)), 7);
+        assert_eq!(cut_middle("名前名前名前名前", 8), "名…名前");
         assert_eq!(cut_end("one two three", 8), "one two…");
     }
 
     #[test]
     fn words_wrap_and_no_line_is_too_wide() {
         assert_eq!(wrap("one two  three", 8), ["one two", "three"]);
+        assert_eq!(wrap("there were 55 s, 12 more", 12), ["there were", "55 s, 12", "more"]);
         assert!(wrap(&format!("a {} b", "x".repeat(50)), 20).iter().all(|line| width(line) <= 20));
     }
 

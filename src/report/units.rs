@@ -136,7 +136,18 @@ pub fn value(value: f64, unit: &str) -> String {
         "us" => duration(value / 1e6),
         "ns" => duration(value / 1e9),
         "" | "1" | "{count}" => number(value),
-        _ => format!("{} {}", number(value), unit.trim_start_matches('{').trim_end_matches('}')),
+        _ => match unit.strip_prefix('{').and_then(|unit| unit.strip_suffix('}')) {
+            Some(noun) => format!("{} {}", number(value), plural(noun, value)),
+            None => format!("{} {unit}", number(value)),
+        },
+    }
+}
+
+fn plural(noun: &str, value: f64) -> String {
+    match noun {
+        _ if value == 1.0 => noun.to_owned(),
+        _ if noun.ends_with('s') => format!("{noun}es"),
+        _ => format!("{noun}s"),
     }
 }
 
@@ -210,10 +221,7 @@ mod tests {
     #[test]
     fn bytes_have_binary_units_and_never_read_1024() {
         let said = [0.0, 812.0, 1023.0, 1024.0, 131_072_000.0, 1_073_741_823.0, -2048.0, u64::MAX as f64].map(bytes);
-        assert_eq!(
-            said,
-            ["0 B", "812 B", "1023 B", "1.0 KiB", "125.0 MiB", "1.0 GiB", "-2.0 KiB", "16.0 EiB"]
-        );
+        assert_eq!(said, ["0 B", "812 B", "1023 B", "1.0 KiB", "125.0 MiB", "1.0 GiB", "-2.0 KiB", "16.0 EiB"]);
         assert_eq!(bytes(f64::NAN), "unknown");
     }
 
@@ -223,8 +231,18 @@ mod tests {
         assert_eq!(
             said.map(duration),
             [
-                "0 s", "4.2 µs", "12.5 ms", "1.5 s", "55 s", "1 min", "1 min 5 s", "1 h", "1 h 12 min", "1 d",
-                "3 d 4 h", "-1 min 30 s"
+                "0 s",
+                "4.2 µs",
+                "12.5 ms",
+                "1.5 s",
+                "55 s",
+                "1 min",
+                "1 min 5 s",
+                "1 h",
+                "1 h 12 min",
+                "1 d",
+                "3 d 4 h",
+                "-1 min 30 s"
             ]
         );
     }
@@ -242,7 +260,8 @@ mod tests {
     fn values_and_rates_know_ucum() {
         assert_eq!(value(131_072_000.0, "By"), "125.0 MiB");
         assert_eq!(value(2_097_152.0, "By/s"), "2.0 MiB/s");
-        assert_eq!(value(813.0, "{thread}"), "813 thread");
+        assert_eq!(value(813.0, "{thread}"), "813 threads");
+        assert_eq!((value(1.0, "{thread}"), value(3.0, "Cel")), ("1 thread".into(), "3 Cel".into()));
         assert_eq!(rate(420.0, "{thread}"), "+420 per hour");
         assert_eq!(rate(-12_582_912.0, "By"), "-12.0 MiB per hour");
         assert_eq!(rate(0.0, "1"), "0 per hour");

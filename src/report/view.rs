@@ -63,17 +63,17 @@ pub(crate) fn verdict_meaning(report: &Report) -> &'static str {
         Verdict::Problem => "something is wrong, but the report names no cause",
         Verdict::Healthy => "enough was captured to judge, and nothing is wrong",
         Verdict::Inconclusive if report.findings.is_empty() => "too little was captured to judge",
-        Verdict::Inconclusive => "something is suspected, and too little was captured to show it",
+        Verdict::Inconclusive => "something is suspected, but not shown",
     }
 }
 
 /// `(error, 94 % sure)`.
 pub(crate) fn certainty(severity: Option<Severity>, confidence: f64) -> String {
-    let sure = units::confidence(confidence);
-    match severity {
-        Some(severity) => format!("({}, {sure} sure)", severity.as_str()),
-        None => format!("({sure} sure)"),
-    }
+    let sure = match units::confidence(confidence) {
+        percent if confidence.is_finite() => format!("{percent} sure"),
+        unknown => format!("confidence {unknown}"),
+    };
+    severity.map_or(format!("({sure})"), |severity| format!("({}, {sure})", severity.as_str()))
 }
 
 /// `metrics.txt:1203`.
@@ -279,7 +279,8 @@ pub(crate) fn tally<'a>(words: impl Iterator<Item = &'a str>) -> String {
         }
     }
     counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-    let said: Vec<_> = counts.iter().map(|(word, count)| format!("{} {}", units::count(*count), spaced(word))).collect();
+    let said: Vec<_> =
+        counts.iter().map(|(word, count)| format!("{} {}", units::count(*count), spaced(word))).collect();
     said.join(", ")
 }
 
@@ -304,18 +305,27 @@ pub(crate) fn trends(report: &Report) -> (Vec<&Trend>, Option<String>) {
     (telling, (!rest.is_empty()).then_some(rest))
 }
 
-/// Interval of a slope: `400 to 440`.
+/// Interval of a slope: `+400 to +440`.
 pub(crate) fn interval(trend: &Trend) -> Option<String> {
     let (low, high) = trend.ci95?;
     let unit = if trend.unit.starts_with('{') { "1" } else { &trend.unit };
     Some(format!("{} to {}", units::signed(low, unit), units::signed(high, unit)))
 }
 
+/// The summary without the title, where it begins with it.
+pub(crate) fn beyond_title<'a>(title: &str, summary: &'a str) -> &'a str {
+    let title = title.trim().trim_end_matches('.');
+    match summary.trim_start().strip_prefix(title) {
+        Some(rest) if rest.trim().is_empty() || rest.starts_with('.') => rest.trim_start_matches('.').trim_start(),
+        _ => summary,
+    }
+}
+
 /// A trend in one sentence without its name.
 pub(crate) fn trend(trend: &Trend) -> String {
     let mut said = trend.verdict.clone();
     if let Some(slope) = trend.slope_per_hour {
-        said.push_str(&format!(" {}", units::rate(slope, &trend.unit)));
+        said.push_str(&format!(", {}", units::rate(slope, &trend.unit)));
     }
     if let Some(interval) = interval(trend) {
         said.push_str(&format!(" (95 %: {interval})"));

@@ -59,7 +59,7 @@ pub(super) fn prose(text: &str) -> String {
         match block {
             Block::Paragraph(words) => out.push_str(&line_start(with_code(&words))),
             Block::Item(mark, words) => out.push_str(&format!("{mark} {}", line_start(with_code(&words)))),
-            Block::Code(lines) => out.push_str(fence(&lines).trim_end()),
+            Block::Code(lines) => out.push_str(fence("text", &lines).trim_end()),
         }
     }
     out
@@ -93,10 +93,10 @@ pub(super) fn code(text: &str) -> String {
 }
 
 /// A fence that its content cannot end.
-pub(super) fn fence(lines: &[String]) -> String {
+pub(super) fn fence(language: &str, lines: &[String]) -> String {
     let longest = lines.iter().map(|line| longest_run(line)).max().unwrap_or(0);
     let ticks = "`".repeat(longest.max(2) + 1);
-    let mut fenced = format!("{ticks}text\n");
+    let mut fenced = format!("{ticks}{language}\n");
     for line in lines {
         fenced.push_str(&text::visible(line));
         fenced.push('\n');

@@ -99,7 +99,8 @@ impl Document {
                 continue;
             }
             let lineage = self.unopened(part.section, &opened);
-            let frames: usize = lineage.iter().map(|&it| length(&self.sections[it].open) + length(&self.sections[it].close)).sum();
+            let frames: usize =
+                lineage.iter().map(|&it| length(&self.sections[it].open) + length(&self.sections[it].close)).sum();
             let cost = frames + length(&part.text);
             if used + cost > room {
                 full[part.section.0] = true;
