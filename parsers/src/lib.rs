@@ -8,9 +8,17 @@ pub mod lines;
 pub mod tables;
 pub mod time;
 
+mod cgroup_memory;
+mod csv_metrics;
 mod go_gctrace;
 mod go_goroutines;
 mod go_schedtrace;
+mod number_file;
+mod proc_status;
+mod prometheus;
+mod psi;
+mod series;
+pub mod signals;
 
 use evidence::{Parsed, When};
 use lines::Lines;
@@ -87,8 +95,17 @@ pub trait Format: Sync + Send {
 }
 
 /// All formats, surest first.
-pub static FORMATS: &[&dyn Format] =
-    &[&go_goroutines::GoGoroutines, &go_gctrace::GoGcTrace, &go_schedtrace::GoSchedTrace];
+pub static FORMATS: &[&dyn Format] = &[
+    &go_goroutines::GoGoroutines,
+    &go_gctrace::GoGcTrace,
+    &go_schedtrace::GoSchedTrace,
+    &cgroup_memory::CgroupMemory,
+    &psi::Psi,
+    &proc_status::ProcStatus,
+    &prometheus::Prometheus,
+    &csv_metrics::CsvMetrics,
+    &number_file::NumberFile,
+];
 
 /// The document format of a section, if it is one.
 pub fn detect(head: &[u8], hint: &Hint<'_>) -> Option<&'static dyn Format> {

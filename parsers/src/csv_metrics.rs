@@ -1,0 +1,545 @@
+//! Tables of metrics with a header line and a column of times: CSV, TSV, and CSV with semicolons.
+//! The time may be in any form that [`crate::time::instant`] reads; units come from the names of the columns.
+
+use crate::evidence::{Claims, Parsed, Point, When};
+use crate::lines::{LineNo, Lines, Text, decimal, trim};
+use crate::series::{Odd, SeriesBuilder, Slot, claims_of, number};
+use crate::signals::{Signal, Source, by_suffix, lookup};
+use crate::{Format, Hint, Shape, Sniff, time};
+use memchr::memchr;
+use rustc_hash::FxHashMap;
+
+/// Tables of metrics.
+pub struct CsvMetrics;
+
+impl Format for CsvMetrics {
+    fn id(&self) -> &'static str {
+        "csv"
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Document
+    }
+
+    fn sniff(&self, head: &[u8], _hint: &Hint<'_>) -> Sniff {
+        let mut lines = Text::new(head, 1).lines();
+        skip_blank(&mut lines);
+        let Some(header) = lines.next().and_then(Header::read) else { return Sniff::No };
+        skip_blank(&mut lines);
+        let Some(row) = lines.peek() else { return Sniff::Maybe };
+        let mut cells = Cells::default();
+        if !cells.read(&mut lines, row, header.delimiter) || cells.len() != header.names.len() {
+            return Sniff::No;
+        }
+        let others = || (0..cells.len()).filter(|&column| column != header.time);
+        let values = others().filter(|&column| number(cells.get(column)).is_some()).count();
+        if instant(cells.get(header.time)).is_some() && values > 0 { Sniff::Yes } else { Sniff::No }
+    }
+
+    fn parse(&self, lines: &mut Lines<'_>, hint: &Hint<'_>, out: &mut Parsed) {
+        let heading = if hint.continues && !hint.heading.is_empty() {
+            Text::new(hint.heading, 1).lines().next()
+        } else {
+            skip_blank(lines);
+            lines.next()
+        };
+        let Some(header) = heading.and_then(Header::read) else {
+            out.note(lines.last_number(), "no header line of a table of metrics");
+            lines.finish();
+            return;
+        };
+        let mut table = Table::new(header, *lines, claims_of(hint));
+        table.rows(lines);
+        table.finish(out);
+    }
+}
+
+fn skip_blank(lines: &mut Lines<'_>) {
+    while lines.peek().is_some_and(|line| trim(line).is_empty()) {
+        lines.advance();
+    }
+}
+
+/// Names of columns that hold the time of a row.
+const TIME_NAMES: &[&str] =
+    &["timestamp", "time", "ts", "t", "date", "datetime", "@timestamp", "epoch", "when", "unix_time"];
+
+/// The header line.
+struct Header {
+    delimiter: u8,
+    names: Vec<String>,
+    /// The column of times.
+    time: usize,
+}
+
+impl Header {
+    fn read(line: &[u8]) -> Option<Header> {
+        // sadf and others mark their header as a comment; a byte order mark is no part of the first name.
+        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+        let line = line.strip_prefix(b"# ").or_else(|| line.strip_prefix(b"#")).unwrap_or(line);
+        let count = |delimiter: u8| line.iter().filter(|b| **b == delimiter).count();
+        let delimiter = *b",;\t".iter().max_by_key(|delimiter| count(**delimiter))?;
+        let mut cells = Cells::default();
+        if !cells.read(&mut Text::new(line, 1).lines(), line, delimiter) || cells.len() < 2 {
+            return None;
+        }
+        let names: Vec<String> =
+            (0..cells.len()).map(|column| String::from_utf8_lossy(trim(cells.get(column))).into_owned()).collect();
+        let is_name = |name: &String| name.len() <= 200 && number(name.as_bytes()).is_none();
+        let time = names.iter().position(|name| TIME_NAMES.iter().any(|known| name.eq_ignore_ascii_case(known)))?;
+        names.iter().all(is_name).then_some(Header { delimiter, names, time })
+    }
+}
+
+/// The cells of one row, as ranges of a buffer or of the line itself.
+#[derive(Default)]
+struct Cells<'a> {
+    line: &'a [u8],
+    ends: Vec<usize>,
+    /// A row with quotes, as the csv crate read it.
+    quoted: Option<csv::ByteRecord>,
+}
+
+impl<'a> Cells<'a> {
+    /// Reads the row under the cursor, whose line is given, and moves behind it. False when it cannot be read.
+    fn read(&mut self, lines: &mut Lines<'a>, line: &'a [u8], delimiter: u8) -> bool {
+        if memchr(b'"', line).is_some() {
+            return self.read_quoted(lines, delimiter);
+        }
+        self.quoted = None;
+        self.line = line;
+        self.ends.clear();
+        self.ends.extend(memchr::memchr_iter(delimiter, line));
+        self.ends.push(line.len());
+        lines.advance();
+        true
+    }
+
+    /// Quoted cells may hold delimiters and line ends.
+    fn read_quoted(&mut self, lines: &mut Lines<'a>, delimiter: u8) -> bool {
+        let mut reader =
+            csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(lines.rest());
+        let mut record = csv::ByteRecord::new();
+        let read = matches!(reader.read_byte_record(&mut record), Ok(true));
+        let taken = reader.position().line().saturating_sub(1).max(1);
+        for _ in 0..taken {
+            lines.advance();
+        }
+        self.quoted = Some(record);
+        read
+    }
+
+    fn len(&self) -> usize {
+        self.quoted.as_ref().map_or(self.ends.len(), csv::ByteRecord::len)
+    }
+
+    fn get(&self, column: usize) -> &[u8] {
+        if let Some(record) = &self.quoted {
+            return record.get(column).unwrap_or_default();
+        }
+        let Some(&end) = self.ends.get(column) else { return b"" };
+        let start = column.checked_sub(1).map_or(0, |before| self.ends[before] + 1);
+        &self.line[start..end]
+    }
+}
+
+/// What a column is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Column {
+    Time,
+    Value,
+    Label,
+}
+
+/// Columns of numbers that name somebody and measure nothing.
+const IDENTITIES: &[&str] = &["pid", "tgid", "tid", "uid", "id"];
+
+/// As many rows as it takes to tell labels from values.
+const ROWS_TO_LOOK_AT: usize = 50;
+
+/// State of one parse call.
+struct Table<'a> {
+    header: Header,
+    columns: Vec<Column>,
+    claims: Claims,
+    builder: SeriesBuilder<'a>,
+    /// The slots of each combination of labels: one per column of values.
+    groups: FxHashMap<Vec<u8>, Vec<Option<Slot>>>,
+    /// The slots of a table without labels, or of the labels of the last row.
+    current: Vec<Option<Slot>>,
+    current_key: Vec<u8>,
+    days: Days,
+    ragged: Odd,
+    untimed: Odd,
+    unread: Odd,
+}
+
+impl<'a> Table<'a> {
+    fn new(header: Header, ahead: Lines<'a>, claims: Claims) -> Self {
+        let columns = columns(&header, ahead);
+        Table {
+            header,
+            columns,
+            claims,
+            builder: SeriesBuilder::default(),
+            groups: FxHashMap::default(),
+            current: Vec::new(),
+            current_key: Vec::new(),
+            days: Days::default(),
+            ragged: Odd::default(),
+            untimed: Odd::default(),
+            unread: Odd::default(),
+        }
+    }
+
+    fn rows(&mut self, lines: &mut Lines<'a>) {
+        let mut cells = Cells::default();
+        while let Some(line) = lines.peek() {
+            let at = lines.number();
+            if line.is_empty() {
+                lines.advance();
+                continue;
+            }
+            if !cells.read(lines, line, self.header.delimiter) {
+                self.ragged.line(at);
+                continue;
+            }
+            self.row(&cells, at);
+        }
+    }
+
+    fn row(&mut self, cells: &Cells<'a>, at: LineNo) {
+        let stamp = cells.get(self.header.time);
+        let Some(instant) = self.days.instant(stamp) else {
+            // A file that was appended to repeats its header.
+            if trim(stamp) != self.header.names[self.header.time].as_bytes() {
+                self.untimed.line(at);
+            }
+            return;
+        };
+        if cells.len() != self.columns.len() {
+            self.ragged.line(at);
+        }
+        self.choose_group(cells);
+        let when = When::Wall(instant);
+        for column in 0..self.columns.len().min(cells.len()) {
+            if self.columns[column] != Column::Value {
+                continue;
+            }
+            let cell = trim(cells.get(column));
+            if cell.is_empty() {
+                continue;
+            }
+            let Some(value) = number(cell) else {
+                if !is_no_value(cell) {
+                    self.unread.line(at);
+                }
+                continue;
+            };
+            if value.is_finite() {
+                let slot = self.slot(column, cells);
+                self.builder.push(slot.series, Point { when, value: slot.reading.amount(value), line: at });
+            }
+        }
+    }
+
+    /// Makes the slots of the row's labels the current ones.
+    fn choose_group(&mut self, cells: &Cells<'_>) {
+        let labels = || (0..self.columns.len()).filter(|&column| self.columns[column] == Column::Label);
+        let same = {
+            let mut rest = &self.current_key[..];
+            labels().all(|column| {
+                let stripped = rest.strip_prefix(cells.get(column)).and_then(|rest| rest.strip_prefix(b"\n"));
+                rest = stripped.unwrap_or(b"");
+                stripped.is_some()
+            }) && !self.current.is_empty()
+        };
+        if same {
+            return;
+        }
+        let mut key = Vec::new();
+        for column in labels() {
+            key.extend_from_slice(cells.get(column));
+            key.push(b'\n');
+        }
+        let slots = self.groups.remove(&key).unwrap_or_else(|| vec![None; self.columns.len()]);
+        let last = std::mem::replace(&mut self.current, slots);
+        let last_key = std::mem::replace(&mut self.current_key, key);
+        if !last.is_empty() {
+            self.groups.insert(last_key, last);
+        }
+    }
+
+    fn slot(&mut self, column: usize, cells: &Cells<'_>) -> Slot {
+        if let Some(slot) = self.current[column] {
+            return slot;
+        }
+        let mut claims = self.claims.clone();
+        let mut labels = Vec::new();
+        for label in (0..self.columns.len()).filter(|&column| self.columns[column] == Column::Label) {
+            let (name, value) = (&self.header.names[label], String::from_utf8_lossy(trim(cells.get(label))));
+            if !value.is_empty() && !claim(&mut claims, name, &value) {
+                labels.push((name.clone(), value.into_owned()));
+            }
+        }
+        let signal = signal_of(&self.header.names[column]);
+        if self.stands_before(column, &signal) {
+            labels.push(("column".to_owned(), self.header.names[column].clone()));
+        }
+        let slot = Slot { series: self.builder.open(&claims, &signal, labels), reading: signal.reading() };
+        self.current[column] = Some(slot);
+        slot
+    }
+
+    /// Whether an earlier column is the same signal, measured another way (`fds` and `process_open_fds`).
+    fn stands_before(&self, column: usize, signal: &Signal) -> bool {
+        (0..column).filter(|&other| self.columns[other] == Column::Value).any(|other| {
+            let other = signal_of(&self.header.names[other]);
+            other.name == signal.name && other.label == signal.label
+        })
+    }
+
+    fn finish(self, out: &mut Parsed) {
+        self.ragged.note("as long as the header", out);
+        self.untimed.note("rows with a time: left out", out);
+        self.unread.note("all numbers where the column holds numbers", out);
+        self.builder.finish(out);
+    }
+}
+
+fn signal_of(name: &str) -> Signal {
+    lookup(Source::Column, name).unwrap_or_else(|| by_suffix(name))
+}
+
+/// Words for "no value".
+fn is_no_value(cell: &[u8]) -> bool {
+    [&b"-"[..], b"null", b"NULL", b"None", b"n/a", b"N/A", b"NA"].contains(&cell)
+}
+
+/// Tells labels from values by the first rows.
+fn columns(header: &Header, mut ahead: Lines<'_>) -> Vec<Column> {
+    let mut columns: Vec<Column> = header
+        .names
+        .iter()
+        .map(
+            |name| {
+                if IDENTITIES.iter().any(|id| name.eq_ignore_ascii_case(id)) { Column::Label } else { Column::Value }
+            },
+        )
+        .collect();
+    let mut told = vec![false; columns.len()];
+    let mut cells = Cells::default();
+    for _ in 0..ROWS_TO_LOOK_AT {
+        let Some(line) = ahead.peek() else { break };
+        if !cells.read(&mut ahead, line, header.delimiter) || instant(cells.get(header.time)).is_none() {
+            continue;
+        }
+        for column in 0..columns.len() {
+            let cell = trim(cells.get(column));
+            if !told[column] && !cell.is_empty() && !is_no_value(cell) {
+                told[column] = true;
+                if number(cell).is_none() {
+                    columns[column] = Column::Label;
+                }
+            }
+        }
+    }
+    if let Some(time) = columns.get_mut(header.time) {
+        *time = Column::Time;
+    }
+    columns
+}
+
+/// Takes a label as a claim where it says of whom the row speaks.
+fn claim(claims: &mut Claims, name: &str, value: &str) -> bool {
+    match name.to_ascii_lowercase().as_str() {
+        "pid" | "tgid" => match decimal(value.as_bytes()) {
+            Some(pid) => claims.pid = Some(pid),
+            None => return false,
+        },
+        "comm" | "process" | "process_name" => claims.comm = Some(value.to_owned()),
+        "pod" | "pod_name" => claims.pod = Some(value.to_owned()),
+        "container" | "container_name" | "container_id" => claims.container = Some(value.to_owned()),
+        "cgroup" => claims.cgroup = Some(value.trim_start_matches('/').to_owned()),
+        _ => return false,
+    }
+    true
+}
+
+fn instant(cell: &[u8]) -> Option<i64> {
+    time::instant(cell)
+}
+
+/// Reads instants fast: the day of the last row is known, the time of day is digits at fixed places.
+#[derive(Default)]
+struct Days {
+    day: [u8; 10],
+    midnight: Option<i64>,
+}
+
+impl Days {
+    fn instant(&mut self, cell: &[u8]) -> Option<i64> {
+        let cell = trim(cell);
+        let Some(seconds) = seconds_of_day(cell) else { return instant(cell) };
+        let day = cell.first_chunk::<10>()?;
+        if self.midnight.is_none() || self.day != *day {
+            self.midnight = instant(&[&day[..], b"T00:00:00Z"].concat());
+            self.day = *day;
+        }
+        self.midnight?.checked_add(seconds)
+    }
+}
+
+/// Nanoseconds since midnight of `2026-11-21T22:43:41Z`; other forms go the long way.
+fn seconds_of_day(cell: &[u8]) -> Option<i64> {
+    let (cell, end) = cell.split_first_chunk::<19>()?;
+    let punctuated = cell[4] == b'-' && cell[7] == b'-' && cell[13] == b':' && cell[16] == b':';
+    if !punctuated || !matches!(cell[10], b'T' | b' ') || !matches!(end, b"" | b"Z") {
+        return None;
+    }
+    let two = |at: usize| decimal(&cell[at..at + 2]);
+    let (hours, minutes, seconds) = (two(11)?, two(14)?, two(17)?);
+    (hours < 24 && minutes < 60 && seconds < 60).then(|| (hours * 3600 + minutes * 60 + seconds) as i64 * 1_000_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::{Amount, Evidence, Series, SeriesKind, Unit};
+
+    const PROC: &[u8] = include_bytes!("../../samples/csv/proc-samples/proc_samples.csv");
+    const FDS: &[u8] = include_bytes!("../../samples/csv/fd-count/fd_count.csv");
+    const CADVISOR: &[u8] = include_bytes!("../../samples/csv/cadvisor/cadvisor.csv");
+    const UNIX: &[u8] = include_bytes!("../../samples/csv/unix-seconds/goroutines.csv");
+
+    fn parse_as(text: &[u8], hint: &Hint<'_>) -> Parsed {
+        let mut out = Parsed::default();
+        CsvMetrics.parse(&mut Text::new(text, 1).lines(), hint, &mut out);
+        out
+    }
+
+    fn parse(text: &[u8]) -> Parsed {
+        assert_eq!(CsvMetrics.sniff(text, &Hint::default()), Sniff::Yes);
+        parse_as(text, &Hint::default())
+    }
+
+    fn all<'a>(out: &'a Parsed, signal: &'a str) -> Vec<&'a Series> {
+        let series = |evidence: &'a Evidence| match evidence {
+            Evidence::Series(series) if series.signal == signal => Some(series),
+            _ => None,
+        };
+        out.evidence.iter().filter_map(series).collect()
+    }
+
+    fn first(out: &Parsed, signal: &str) -> Amount {
+        all(out, signal)[0].points[0].value
+    }
+
+    #[test]
+    fn fields_of_proc_status_are_in_kb_and_metrics_in_bytes() {
+        let out = parse(PROC);
+        assert_eq!(out.notes, []);
+        assert_eq!(first(&out, "process.memory.usage"), Amount::Value(8860.0 * 1024.0));
+        assert_eq!(first(&out, "go.memory.heap_inuse"), Amount::Value(745_472.0));
+        assert_eq!(first(&out, "process.open_file_descriptor.count"), Amount::Value(9.0));
+        let threads = all(&out, "process.thread.count")[0];
+        let expected = When::Wall(time::instant(b"2026-11-21T22:43:41Z").unwrap());
+        assert_eq!(threads.points[0], Point { when: expected, value: Amount::Value(5.0), line: 2 });
+    }
+
+    #[test]
+    fn an_empty_cell_is_no_point() {
+        let out = parse(FDS);
+        let (fds, goroutines) = (all(&out, "process.open_file_descriptor.count"), all(&out, "go.goroutine.count"));
+        assert_eq!((fds[0].points.len(), goroutines[0].points.len()), (18, 14));
+        assert_eq!(out.notes, []);
+    }
+
+    #[test]
+    fn columns_of_cadvisor_and_memory_stat() {
+        let out = parse(CADVISOR);
+        assert_eq!(first(&out, "cgroup.memory.current"), Amount::Value(1_085_440.0));
+        assert_eq!(all(&out, "cgroup.memory.inactive_file")[0].points.len(), 19);
+        assert_eq!(all(&out, "cgroup.memory.failcnt")[0].kind, SeriesKind::Counter);
+    }
+
+    #[test]
+    fn unix_seconds() {
+        let out = parse(UNIX);
+        let expected = When::Wall(1_795_301_859_000_000_000);
+        assert_eq!(all(&out, "go.goroutine.count")[0].points[0].when, expected);
+    }
+
+    #[test]
+    fn labels_make_series_and_claims() {
+        let out = parse(
+            b"time;pid;comm;disk;rss_kb;wait (ms)\n2026-11-21 22:43:41;5;\"a;b\";sda;10;3\n\
+              2026-11-21 22:43:41;6;c;sda;11;4\n2026-11-21 22:43:42;5;\"a;b\";sda;12;5\n",
+        );
+        let rss = all(&out, "process.memory.usage");
+        assert_eq!((rss.len(), rss[0].points.len()), (2, 2));
+        assert_eq!((rss[0].claims.pid, rss[0].claims.comm.as_deref()), (Some(5), Some("a;b")));
+        assert_eq!(rss[0].labels, [("disk".to_owned(), "sda".to_owned())]);
+        assert_eq!(rss[0].points[1].line, 4);
+        let wait = all(&out, "wait (ms)")[0];
+        assert_eq!((wait.unit, wait.points[0].value), (Unit::Seconds, Amount::Value(0.003)));
+    }
+
+    #[test]
+    fn two_columns_of_one_signal_stay_apart() {
+        let out = parse(b"timestamp,fds,process_open_fds\n2026-11-21T22:45:26Z,9,11\n2026-11-21T22:45:31Z,24,27\n");
+        let fds = all(&out, "process.open_file_descriptor.count");
+        assert_eq!(fds.len(), 2);
+        assert!(fds[0].labels.is_empty());
+        assert_eq!(fds[1].labels, [("column".to_owned(), "process_open_fds".to_owned())]);
+    }
+
+    #[test]
+    fn a_block_goes_on_below_the_heading() {
+        let hint = Hint { continues: true, heading: b"timestamp,VmRSS", ..Hint::default() };
+        let mut out = parse(b"timestamp,VmRSS\n2026-11-21T22:45:26Z,9\n");
+        out.append(parse_as(b"2026-11-21T22:45:31Z,10\n", &hint));
+        assert_eq!(all(&out, "process.memory.usage")[0].points.len(), 2);
+    }
+
+    #[test]
+    fn odd_rows_are_noted() {
+        let out = parse(
+            b"ts\ta\tb\r\n2026-11-21T22:45:26Z\t1\t2\r\n2026-11-21T22:45:27Z\t1\r\nts\ta\tb\r\n\
+              soon\t1\t2\r\n2026-11-21T22:45:28Z\tx\t-\r\n2026-11-21T22:45:29.5+01:00\t3\t4\t5\r\n",
+        );
+        let notes: Vec<_> = out.notes.iter().map(|note| (note.line, note.message.as_str())).collect();
+        assert_eq!(
+            notes,
+            [
+                (3, "2 line(s) that are not as long as the header"),
+                (5, "1 line(s) that are not rows with a time: left out"),
+                (6, "1 line(s) that are not all numbers where the column holds numbers"),
+            ]
+        );
+        assert_eq!((all(&out, "a")[0].points.len(), all(&out, "b")[0].points.len()), (3, 2));
+    }
+
+    #[test]
+    fn the_short_way_reads_times_as_the_long_one() {
+        let mut days = Days::default();
+        for text in ["2026-11-21T22:45:26Z", "2026-11-22 00:00:00", "2026-11-21T22:45:26.25Z", "2026-02-30T00:00:00Z"] {
+            assert_eq!(days.instant(text.as_bytes()), instant(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_tables_and_logs_are_no_metrics() {
+        for text in [
+            "",
+            "main;a;b 12\nmain;a;c 13\n",
+            "time,foo\nhello,world\n",
+            "a,b\n1,2\n",
+            "2026-11-21T22:45:26Z,1\n2026-11-21T22:45:27Z,2\n",
+            "time=\"2026\", level=info\nx\n",
+            "Name:\tx\nPid:\t5\n",
+        ] {
+            assert_ne!(CsvMetrics.sniff(text.as_bytes(), &Hint::default()), Sniff::Yes, "{text}");
+        }
+    }
+}
