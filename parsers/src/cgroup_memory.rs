@@ -131,7 +131,7 @@ fn values(lines: &mut Lines<'_>, hint: &Hint<'_>, claims: &Claims, builder: &mut
         }
         lines.advance();
     }
-    odd.note("a value", out);
+    odd.note("that are not a value", out);
 }
 
 /// The cores of `200000 100000`, in microseconds of a period; `max` for no limit.
@@ -166,7 +166,7 @@ fn cpu_max(lines: &mut Lines<'_>, hint: &Hint<'_>, claims: &Claims, builder: &mu
         }
         lines.advance();
     }
-    odd.note("a quota with its period", out);
+    odd.note("that are not a quota with its period", out);
 }
 
 /// Calls back with each pair of a file of keys.
@@ -185,7 +185,7 @@ fn each_pair<'a>(
         }
         lines.advance();
     }
-    odd.note("a key with its value", out);
+    odd.note("that are not a key with its value", out);
 }
 
 fn keyed(

@@ -7,7 +7,7 @@ use crate::series::{Odd, SeriesBuilder, Slot, claims_of, number};
 use crate::signals::{Signal, Source, by_suffix, lookup};
 use crate::{Format, Hint, Shape, Sniff, time};
 use memchr::memchr;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Tables of metrics.
 pub struct CsvMetrics;
@@ -91,6 +91,9 @@ impl Header {
     }
 }
 
+/// A row with quotes that is longer is not read.
+const LONGEST_QUOTED_ROW: usize = 16 << 10;
+
 /// The cells of one row, as ranges of a buffer or of the line itself.
 #[derive(Default)]
 struct Cells<'a> {
@@ -117,16 +120,22 @@ impl<'a> Cells<'a> {
 
     /// Quoted cells may hold delimiters and line ends.
     fn read_quoted(&mut self, lines: &mut Lines<'a>, delimiter: u8) -> bool {
+        let rest = lines.rest();
+        let text = &rest[..rest.len().min(LONGEST_QUOTED_ROW)];
         let mut reader =
-            csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(lines.rest());
+            csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(text);
         let mut record = csv::ByteRecord::new();
         let read = matches!(reader.read_byte_record(&mut record), Ok(true));
-        let taken = reader.position().line().saturating_sub(1).max(1);
-        for _ in 0..taken {
+        let taken = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
+        // A quote that is never closed must not swallow the rest of the table.
+        let closed = taken < text.len() || text.len() == rest.len() && memchr::memchr_iter(b'"', text).count() % 2 == 0;
+        let end = lines.offset().saturating_add(taken);
+        lines.advance();
+        while closed && lines.offset() < end && !lines.is_done() {
             lines.advance();
         }
         self.quoted = Some(record);
-        read
+        read && closed
     }
 
     fn len(&self) -> usize {
@@ -157,38 +166,57 @@ const IDENTITIES: &[&str] = &["pid", "tgid", "tid", "uid", "id"];
 /// As many rows as it takes to tell labels from values.
 const ROWS_TO_LOOK_AT: usize = 50;
 
+/// At most this many combinations of labels are told apart.
+const MAX_GROUPS: usize = 10_000;
+
 /// State of one parse call.
 struct Table<'a> {
     header: Header,
     columns: Vec<Column>,
+    /// Signal of each column, and whether an earlier column is the same signal measured another way
+    /// (`fds` and `process_open_fds`).
+    signals: Vec<(Signal, bool)>,
     claims: Claims,
     builder: SeriesBuilder<'a>,
-    /// The slots of each combination of labels: one per column of values.
-    groups: FxHashMap<Vec<u8>, Vec<Option<Slot>>>,
-    /// The slots of a table without labels, or of the labels of the last row.
-    current: Vec<Option<Slot>>,
-    current_key: Vec<u8>,
+    /// The labels of rows, and where their slots are.
+    groups: FxHashMap<Vec<u8>, usize>,
+    /// A slot per column for each combination of labels.
+    slots: Vec<Vec<Option<Slot>>>,
+    /// Labels of the last row, and the index of their slots.
+    current: Option<(Vec<u8>, usize)>,
+    key: Vec<u8>,
     days: Days,
     ragged: Odd,
     untimed: Odd,
     unread: Odd,
+    ungrouped: Odd,
 }
 
 impl<'a> Table<'a> {
     fn new(header: Header, ahead: Lines<'a>, claims: Claims) -> Self {
         let columns = columns(&header, ahead);
+        let mut seen = FxHashSet::default();
+        let mut signals = Vec::with_capacity(columns.len());
+        for (name, column) in header.names.iter().zip(&columns) {
+            let signal = lookup(Source::Column, name).unwrap_or_else(|| by_suffix(name));
+            let repeated = *column == Column::Value && !seen.insert((signal.name.clone(), signal.label));
+            signals.push((signal, repeated));
+        }
         Table {
             header,
             columns,
+            signals,
             claims,
             builder: SeriesBuilder::default(),
             groups: FxHashMap::default(),
-            current: Vec::new(),
-            current_key: Vec::new(),
+            slots: Vec::new(),
+            current: None,
+            key: Vec::new(),
             days: Days::default(),
             ragged: Odd::default(),
             untimed: Odd::default(),
             unread: Odd::default(),
+            ungrouped: Odd::default(),
         }
     }
 
@@ -220,7 +248,10 @@ impl<'a> Table<'a> {
         if cells.len() != self.columns.len() {
             self.ragged.line(at);
         }
-        self.choose_group(cells);
+        let Some(group) = self.group(cells) else {
+            self.ungrouped.line(at);
+            return;
+        };
         let when = When::Wall(instant);
         for column in 0..self.columns.len().min(cells.len()) {
             if self.columns[column] != Column::Value {
@@ -237,41 +268,37 @@ impl<'a> Table<'a> {
                 continue;
             };
             if value.is_finite() {
-                let slot = self.slot(column, cells);
+                let slot = self.slot(group, column, cells);
                 self.builder.push(slot.series, Point { when, value: slot.reading.amount(value), line: at });
             }
         }
     }
 
-    /// Makes the slots of the row's labels the current ones.
-    fn choose_group(&mut self, cells: &Cells<'_>) {
-        let labels = || (0..self.columns.len()).filter(|&column| self.columns[column] == Column::Label);
-        let same = {
-            let mut rest = &self.current_key[..];
-            labels().all(|column| {
-                let stripped = rest.strip_prefix(cells.get(column)).and_then(|rest| rest.strip_prefix(b"\n"));
-                rest = stripped.unwrap_or(b"");
-                stripped.is_some()
-            }) && !self.current.is_empty()
-        };
-        if same {
-            return;
+    /// The index of the slots of the row's labels; `None` when there are too many combinations.
+    fn group(&mut self, cells: &Cells<'_>) -> Option<usize> {
+        self.key.clear();
+        for column in (0..self.columns.len()).filter(|&column| self.columns[column] == Column::Label) {
+            self.key.extend_from_slice(cells.get(column));
+            self.key.push(b'\n');
         }
-        let mut key = Vec::new();
-        for column in labels() {
-            key.extend_from_slice(cells.get(column));
-            key.push(b'\n');
+        if let Some((_, group)) = self.current.as_ref().filter(|(key, _)| *key == self.key) {
+            return Some(*group);
         }
-        let slots = self.groups.remove(&key).unwrap_or_else(|| vec![None; self.columns.len()]);
-        let last = std::mem::replace(&mut self.current, slots);
-        let last_key = std::mem::replace(&mut self.current_key, key);
-        if !last.is_empty() {
-            self.groups.insert(last_key, last);
+        let known = self.groups.get(&self.key).copied();
+        if known.is_none() && self.slots.len() >= MAX_GROUPS {
+            return None;
         }
+        let group = known.unwrap_or_else(|| {
+            self.groups.insert(self.key.clone(), self.slots.len());
+            self.slots.push(vec![None; self.columns.len()]);
+            self.slots.len() - 1
+        });
+        self.current = Some((self.key.clone(), group));
+        Some(group)
     }
 
-    fn slot(&mut self, column: usize, cells: &Cells<'_>) -> Slot {
-        if let Some(slot) = self.current[column] {
+    fn slot(&mut self, group: usize, column: usize, cells: &Cells<'_>) -> Slot {
+        if let Some(slot) = self.slots[group][column] {
             return slot;
         }
         let mut claims = self.claims.clone();
@@ -282,33 +309,22 @@ impl<'a> Table<'a> {
                 labels.push((name.clone(), value.into_owned()));
             }
         }
-        let signal = signal_of(&self.header.names[column]);
-        if self.stands_before(column, &signal) {
+        let (signal, repeated) = &self.signals[column];
+        if *repeated {
             labels.push(("column".to_owned(), self.header.names[column].clone()));
         }
-        let slot = Slot { series: self.builder.open(&claims, &signal, labels), reading: signal.reading() };
-        self.current[column] = Some(slot);
+        let slot = Slot { series: self.builder.open(&claims, signal, labels), reading: signal.reading() };
+        self.slots[group][column] = Some(slot);
         slot
     }
 
-    /// Whether an earlier column is the same signal, measured another way (`fds` and `process_open_fds`).
-    fn stands_before(&self, column: usize, signal: &Signal) -> bool {
-        (0..column).filter(|&other| self.columns[other] == Column::Value).any(|other| {
-            let other = signal_of(&self.header.names[other]);
-            other.name == signal.name && other.label == signal.label
-        })
-    }
-
     fn finish(self, out: &mut Parsed) {
-        self.ragged.note("as long as the header", out);
-        self.untimed.note("rows with a time: left out", out);
-        self.unread.note("all numbers where the column holds numbers", out);
+        self.ragged.note("not as long as the header", out);
+        self.untimed.note("without a time that can be read, left out", out);
+        self.unread.note("with a word in a column of numbers, that cell left out", out);
+        self.ungrouped.note("left out: too many combinations of labels", out);
         self.builder.finish(out);
     }
-}
-
-fn signal_of(name: &str) -> Signal {
-    lookup(Source::Column, name).unwrap_or_else(|| by_suffix(name))
 }
 
 /// Words for "no value".
@@ -512,9 +528,9 @@ mod tests {
         assert_eq!(
             notes,
             [
-                (3, "2 line(s) that are not as long as the header"),
-                (5, "1 line(s) that are not rows with a time: left out"),
-                (6, "1 line(s) that are not all numbers where the column holds numbers"),
+                (3, "2 line(s) not as long as the header"),
+                (5, "1 line(s) without a time that can be read, left out"),
+                (6, "1 line(s) with a word in a column of numbers, that cell left out"),
             ]
         );
         assert_eq!((all(&out, "a")[0].points.len(), all(&out, "b")[0].points.len()), (3, 2));
@@ -526,6 +542,30 @@ mod tests {
         for text in ["2026-11-21T22:45:26Z", "2026-11-22 00:00:00", "2026-11-21T22:45:26.25Z", "2026-02-30T00:00:00Z"] {
             assert_eq!(days.instant(text.as_bytes()), instant(text.as_bytes()), "{text}");
         }
+    }
+
+    #[test]
+    fn a_quoted_cell_may_hold_a_line_end_and_an_open_quote_ends_with_its_line() {
+        let out = parse(
+            b"ts,name,n\r\n2026-11-21T22:45:26Z,\"two\r\nlines\",1\r\n2026-11-21T22:45:27Z,b,2\r\n\
+              2026-11-21T22:45:28Z,\"open,3\r\n2026-11-21T22:45:29Z,b,4\r\n",
+        );
+        let mut points: Vec<_> =
+            all(&out, "n").iter().flat_map(|s| s.points.iter().map(|p| (p.line, p.value))).collect();
+        points.sort_by_key(|point| point.0);
+        assert_eq!(points, [(2, Amount::Value(1.0)), (4, Amount::Value(2.0)), (6, Amount::Value(4.0))]);
+        assert_eq!(out.notes[0].line, 5);
+    }
+
+    #[test]
+    fn labels_without_end_are_left_out_with_a_note() {
+        let mut text = String::from("ts,request,n\n");
+        for request in 0..MAX_GROUPS + 5 {
+            text.push_str(&format!("2026-11-21T22:45:26Z,r{request},1\n"));
+        }
+        let out = parse(text.as_bytes());
+        assert_eq!(out.evidence.len(), MAX_GROUPS);
+        assert_eq!(out.notes[0].message, "5 line(s) left out: too many combinations of labels");
     }
 
     #[test]

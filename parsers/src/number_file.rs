@@ -80,7 +80,7 @@ fn open_files(lines: &mut Lines<'_>, hint: &Hint<'_>, out: &mut Parsed) {
         }
         lines.advance();
     }
-    odd.note("a count", out);
+    odd.note("that are not a count", out);
     builder.finish(out);
 }
 
@@ -108,7 +108,7 @@ fn exit_status(lines: &mut Lines<'_>, hint: &Hint<'_>, out: &mut Parsed) {
         }
         lines.advance();
     }
-    odd.note("an exit status", out);
+    odd.note("that are not an exit status", out);
 }
 
 #[cfg(test)]

@@ -32,19 +32,17 @@ impl Format for ProcStatus {
         let mut builder = SeriesBuilder::default();
         let mut sample = Sample::default();
         let mut odd = Odd::default();
-        let mut threads = Odd::default();
         while let Some(line) = lines.peek() {
             if line.starts_with(b"Name:") {
-                sample.finish(&mut builder, hint, &mut threads);
+                sample.finish(&mut builder, hint);
             }
             if !sample.field(line, (lines.time().map_or(hint.when, When::Wall), lines.number())) {
                 odd.line(lines.number());
             }
             lines.advance();
         }
-        sample.finish(&mut builder, hint, &mut threads);
-        odd.note("a field of /proc/PID/status", out);
-        threads.note("taken: what a thread's status says of its process", out);
+        sample.finish(&mut builder, hint);
+        odd.note("that are not a field of /proc/PID/status", out);
         builder.finish(out);
     }
 }
@@ -81,7 +79,7 @@ impl Sample {
 
     /// Hands the sample over and begins a new one. The status of a thread (Pid is not Tgid) repeats that of its
     /// process but for the context switches, which are its own.
-    fn finish(&mut self, builder: &mut SeriesBuilder<'_>, hint: &Hint<'_>, threads: &mut Odd) {
+    fn finish(&mut self, builder: &mut SeriesBuilder<'_>, hint: &Hint<'_>) {
         let sample = std::mem::take(self);
         let thread = sample.thread.filter(|id| sample.process.is_some_and(|process| process != *id));
         let mut claims = Claims { comm: sample.name, ..claims_of(hint) };
@@ -93,7 +91,6 @@ impl Sample {
         }
         for (signal, value, at) in sample.values {
             if thread.is_some() && signal.name != "process.context_switches" {
-                threads.line(at.1);
                 continue;
             }
             builder.add_labelled(&claims, &signal, labels.clone(), value, at);
@@ -152,7 +149,7 @@ mod tests {
         assert_eq!(value(&out, "process.context_switches", Some("28147")), Some(Amount::Value(6.0)));
         let series = all(&out)[0];
         assert_eq!((series.claims.pid, series.claims.comm.as_deref()), (Some(28146), None));
-        assert_eq!(out.notes.len(), 1);
+        assert_eq!(out.notes, []);
     }
 
     #[test]

@@ -177,9 +177,9 @@ impl<'a> Scrape<'a> {
     }
 
     fn finish(self, out: &mut Parsed) {
-        self.odd.note("a sample", out);
-        self.infinite.note("a finite value: left out", out);
-        self.bad_times.note("a sample with a time that can be read: its own time is left out", out);
+        self.odd.note("that are not a sample", out);
+        self.infinite.note("with an infinite value, left out", out);
+        self.bad_times.note("with a time that cannot be read, that of the scrape taken", out);
         self.builder.finish(out);
     }
 }

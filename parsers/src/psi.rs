@@ -63,7 +63,7 @@ impl Format for Psi {
         if let Some(line) = untold {
             out.note(line, "pressure of a resource that neither line nor file name tells");
         }
-        odd.note("pressure values", out);
+        odd.note("that are not pressure values", out);
         builder.finish(out);
     }
 }

@@ -142,10 +142,10 @@ impl Odd {
         self.count += 1;
     }
 
-    /// Says how many there were: "3 line(s) that are not a value".
+    /// Says how many there were, where there were any: "3 line(s) that are not a value".
     pub fn note(self, what: &str, out: &mut Parsed) {
         if self.count > 0 {
-            out.note(self.first, format!("{} line(s) that are not {what}", self.count));
+            out.note(self.first, format!("{} line(s) {what}", self.count));
         }
     }
 }
