@@ -13,7 +13,8 @@ use std::hash::{Hash, Hasher};
 #[derive(Default)]
 pub struct SeriesBuilder<'a> {
     series: Vec<Series>,
-    by_identity: HashTable<usize>,
+    /// Hash and number of each series.
+    by_identity: HashTable<(u64, usize)>,
     by_key: HashMap<&'a [u8], Slot, FxBuildHasher>,
 }
 
@@ -40,11 +41,11 @@ impl<'a> SeriesBuilder<'a> {
         }
         labels.sort_unstable();
         let hash = identity(claims, &signal.name, &labels);
-        let same = |&index: &usize| {
+        let same = |&(known_hash, index): &(u64, usize)| {
             let known = &self.series[index];
-            known.signal == signal.name && known.labels == labels && known.claims == *claims
+            known_hash == hash && known.signal == signal.name && known.labels == labels && known.claims == *claims
         };
-        if let Some(&index) = self.by_identity.find(hash, same) {
+        if let Some(&(_, index)) = self.by_identity.find(hash, same) {
             return index;
         }
         let index = self.series.len();
@@ -56,11 +57,7 @@ impl<'a> SeriesBuilder<'a> {
             kind: signal.kind,
             points: Vec::new(),
         });
-        let series = &self.series;
-        self.by_identity.insert_unique(hash, index, |&index| {
-            let known = &series[index];
-            identity(&known.claims, &known.signal, &known.labels)
-        });
+        self.by_identity.insert_unique(hash, (hash, index), |(hash, _)| *hash);
         index
     }
 
@@ -102,8 +99,12 @@ impl<'a> SeriesBuilder<'a> {
         self.series.retain(|series| !series.points.is_empty());
         self.number_untimed(out);
         let points: usize = self.series.iter().map(|series| series.points.len()).sum();
-        let evidence = self.series.into_iter().map(Evidence::Series).collect();
-        out.append(Parsed { evidence, records: points as u64, ..Parsed::default() });
+        let others = continue_in_order(self.series, &mut out.evidence);
+        if !others.is_empty() {
+            let evidence = others.into_iter().map(Evidence::Series).collect();
+            out.append(Parsed { evidence, ..Parsed::default() });
+        }
+        out.records += points as u64;
     }
 
     /// Captures that follow one another without a time of their own are told apart by their number.
@@ -124,6 +125,32 @@ impl<'a> SeriesBuilder<'a> {
             }
         }
     }
+}
+
+/// Adds to the series of earlier sections of the same file: they stand side by side in the same order. Gives back
+/// the series that are not found that way.
+fn continue_in_order(series: Vec<Series>, known: &mut [Evidence]) -> Vec<Series> {
+    let is_same = |evidence: &Evidence, next: &Series| match evidence {
+        Evidence::Series(s) => s.signal == next.signal && s.labels == next.labels && s.claims == next.claims,
+        _ => false,
+    };
+    let mut at = match series.first() {
+        Some(first) => known.iter().position(|evidence| is_same(evidence, first)).unwrap_or(known.len()),
+        None => return series,
+    };
+    let mut others = Vec::new();
+    for next in series {
+        match known.get_mut(at) {
+            Some(evidence) if is_same(evidence, &next) => {
+                if let Evidence::Series(earlier) = evidence {
+                    earlier.points.extend(next.points);
+                }
+                at += 1;
+            }
+            _ => others.push(next),
+        }
+    }
+    others
 }
 
 /// Counts lines that no grammar fits and says so once.
