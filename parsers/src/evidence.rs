@@ -33,7 +33,7 @@ pub enum Amount {
 }
 
 /// What an artifact says of whom it speaks. Evidence is joined to one subject only where claims agree.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Claims {
     /// Process id in the namespace of the capture.
     pub pid: Option<u64>,
@@ -571,14 +571,15 @@ impl Parsed {
 
 /// Finds the evidence that the next stretch continues.
 struct MergeIndex {
-    series: std::collections::HashMap<(String, Vec<(String, String)>, Option<u64>, Option<String>), usize>,
+    series: std::collections::HashMap<SeriesKey, usize>,
 }
 
+/// Signal, labels and claims.
+type SeriesKey = (String, Vec<(String, String)>, Claims);
+
 impl MergeIndex {
-    fn key(series: &Series) -> (String, Vec<(String, String)>, Option<u64>, Option<String>) {
-        let claims = &series.claims;
-        let name = claims.cgroup.clone().or_else(|| claims.container.clone()).or_else(|| claims.comm.clone());
-        (series.signal.clone(), series.labels.clone(), claims.pid, name)
+    fn key(series: &Series) -> SeriesKey {
+        (series.signal.clone(), series.labels.clone(), series.claims.clone())
     }
 
     fn of(evidence: &[Evidence]) -> Self {

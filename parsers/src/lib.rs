@@ -10,6 +10,10 @@ pub mod time;
 
 
 
+pub mod signals;
+
+mod cgroup_memory;
+mod csv_metrics;
 mod folded;
 mod go_gctrace;
 mod go_goroutines;
@@ -19,9 +23,14 @@ mod go_schedtrace;
 mod java_threads;
 mod kernel_log;
 mod kernel_oom;
+mod number_file;
 mod perf_script;
 mod pprof;
+mod proc_status;
+mod prometheus;
+mod psi;
 mod sampling;
+mod series;
 
 use evidence::{Parsed, When};
 use lines::Lines;
@@ -108,6 +117,11 @@ pub static FORMATS: &[&dyn Format] = &[
     &kernel_log::KernelLog,
     &pprof::Pprof,
     &perf_script::PerfScript,
+    &cgroup_memory::CgroupMemory,
+    &psi::Psi,
+    &proc_status::ProcStatus,
+    &prometheus::Prometheus,
+    &csv_metrics::CsvMetrics,
     &folded::Folded,
 ];
 
