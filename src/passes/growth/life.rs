@@ -6,7 +6,7 @@ use super::headline::Headline;
 use super::robust::{
     Sen, TINY, buckets, is_sawtooth, lag_one, mann_kendall_z, median, percentile, spread, without_peaks,
 };
-use super::shapes::{Contest, Corner, Line, bic, hinge, hinge_interval, parabola, since};
+use super::shapes::{Contest, Corner, FineHinge, Line, bic, hinge, parabola, since};
 
 /// From this many samples on, the floor is taken in buckets; below, the samples stand for themselves.
 const BUCKETS_FROM: usize = 24;
@@ -38,14 +38,6 @@ pub(super) struct Opinion {
     pub reason: &'static str,
     x: Vec<f64>,
     y: Vec<f64>,
-}
-
-/// When growth began, in scaled time.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Onset {
-    pub at: f64,
-    pub earliest: f64,
-    pub latest: f64,
 }
 
 /// The points that the tests see, turned so that they rise.
@@ -230,16 +222,12 @@ impl Rising<'_> {
 
 impl Opinion {
     /// Where growth began, if it was within this life and a bend fits better than a line and no worse than a parabola.
-    pub(super) fn onset(&self) -> Option<Onset> {
+    pub(super) fn onset(&self) -> Option<FineHinge> {
         let n = self.x.len();
-        let corner = hinge(&self.x, &self.y)?;
-        let hinge_bic = bic(corner.squared_error, n, 3);
+        let hinge = FineHinge::fit(&self.x, &self.y)?;
+        let bent = bic(hinge.best.squared_error, n, 3);
         let line = bic(Line::fit(&self.x, &self.y).squared_error, n, 2);
-        if hinge_bic + BETTER >= line || hinge_bic > self.parabola_bic().unwrap_or(f64::INFINITY) {
-            return None;
-        }
-        let (earliest, latest) = hinge_interval(&self.x, &self.y, corner);
-        Some(Onset { at: corner.at, earliest, latest })
+        (bent + BETTER < line && bent <= self.parabola_bic().unwrap_or(f64::INFINITY)).then_some(hinge)
     }
 
     fn parabola_bic(&self) -> Option<f64> {
@@ -254,20 +242,33 @@ impl Opinion {
     }
 
     /// Least squares on the floor, since the onset where there is one; the robust slope where the two disagree.
-    pub(super) fn headline(&self, life: &Life, onset: Option<Onset>) -> Option<Headline> {
-        let start = onset.map_or(f64::NEG_INFINITY, |o| o.at);
-        let time: Vec<f64> = self.x.iter().map(|x| onset.map_or(*x, |o| since(*x, o.at))).collect();
+    pub(super) fn headline(&self, life: &Life, onset: Option<FineHinge>) -> Option<Headline> {
         let widen = if life.x.len() < BUCKETS_FROM { FEW_SAMPLES_WIDENING } else { 1.0 };
-        let mut line = Headline::fit(&time, &self.y, widen)?;
-        let from = self.x.partition_point(|x| *x < start);
-        let (x, y) = (&self.x[from..], &self.y[from..]);
-        if let Some(sen) = Sen::of(x, y)
-            && x.len() >= super::FEWEST_SAMPLES
-            && (line.slope - sen.slope).abs() > 0.3 * sen.slope.abs() + TINY
-        {
-            line.slope = sen.slope;
-            line.ci95 = (sen.low, sen.high);
+        let Some(onset) = onset else {
+            return Headline::fit(&self.x, &self.y, widen).map(|line| robust(line, &self.x, &self.y));
+        };
+        let bent_at = |corner: f64| {
+            let time: Vec<f64> = self.x.iter().map(|x| since(*x, corner)).collect();
+            Headline::fit(&time, &self.y, widen)
+        };
+        let mut line = bent_at(onset.best.at)?;
+        // An onset that is not known exactly leaves the slope less certain too.
+        for slope in [onset.earliest, onset.latest].into_iter().filter_map(|at| Some(bent_at(at)?.slope)) {
+            line.ci95 = (line.ci95.0.min(slope), line.ci95.1.max(slope));
         }
-        Some(line)
+        let from = self.x.partition_point(|x| *x < onset.best.at);
+        Some(robust(line, &self.x[from..], &self.y[from..]))
+    }
+}
+
+/// Theil and Sen's slope in place of one that a few points have bent.
+fn robust(line: Headline, x: &[f64], y: &[f64]) -> Headline {
+    match Sen::of(x, y) {
+        Some(sen)
+            if x.len() >= super::FEWEST_SAMPLES && (line.slope - sen.slope).abs() > 0.3 * sen.slope.abs() + TINY =>
+        {
+            Headline { slope: sen.slope, ci95: (sen.low, sen.high), ..line }
+        }
+        _ => line,
     }
 }
