@@ -6,8 +6,6 @@ use super::robust::{differences, mean};
 const TIME_CONSTANTS: [f64; 7] = [0.03, 0.05, 0.08, 0.12, 0.18, 0.25, 0.35];
 /// Corners that are tried for the time of onset.
 const FINE_CORNERS: u32 = 100;
-/// Above this many points the search for two steps is left out; the contest proper has at most 23.
-const TWO_STEPS_AT_MOST: usize = 40;
 /// How much better, in BIC, a jump must fit where the ranks alone show no trend.
 const CLEAR_JUMP: f64 = 10.0;
 /// A squared error below this is a perfect fit: values are scaled to 0..1.
@@ -140,7 +138,7 @@ impl Stretches {
     }
 }
 
-/// BIC of every shape; infinite where the shape cannot be fitted.
+/// BIC of every shape; infinite where the shape cannot be fitted. Quadratic in the points: give it some hundred at most.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Contest {
     pub constant: f64,
@@ -201,9 +199,6 @@ fn one_step(stretches: &Stretches, n: usize) -> f64 {
 }
 
 fn two_steps(stretches: &Stretches, n: usize) -> f64 {
-    if n > TWO_STEPS_AT_MOST {
-        return f64::INFINITY;
-    }
     let mut best = f64::INFINITY;
     for first in 2..n.saturating_sub(3) {
         for second in first + 2..n - 1 {
