@@ -6,8 +6,8 @@ use super::robust::{differences, mean};
 const TIME_CONSTANTS: [f64; 7] = [0.03, 0.05, 0.08, 0.12, 0.18, 0.25, 0.35];
 /// Corners that are tried for the time of onset.
 const FINE_CORNERS: u32 = 100;
-/// How much better, in BIC, a jump must fit where the ranks alone show no trend.
-const CLEAR_JUMP: f64 = 10.0;
+/// How much better, in BIC, a jump or a bend must fit where the ranks alone show no trend.
+const CLEARLY: f64 = 10.0;
 /// A squared error below this is a perfect fit: values are scaled to 0..1.
 const PERFECT: f64 = 1e-9;
 
@@ -184,7 +184,12 @@ impl Contest {
 
     /// One jump explains much more than a line or nothing does.
     pub(super) fn jumped(&self) -> bool {
-        self.step + CLEAR_JUMP < self.constant.min(self.growing()).min(self.resting())
+        self.step + CLEARLY < self.constant.min(self.growing()).min(self.resting())
+    }
+
+    /// Flat-then-rising explains much more than a line or nothing does.
+    pub(super) fn bent(&self) -> bool {
+        self.hinge + CLEARLY < self.constant.min(self.line)
     }
 
     /// The better of the shapes that come to rest.
