@@ -8,6 +8,9 @@ use std::f64::consts::TAU;
 /// Level of every series.
 pub const LEVEL: f64 = 500.0;
 
+/// 90th percentile of the normal distribution.
+const P90: f64 = 1.2816;
+
 /// SplitMix64 with what a simulation draws.
 pub struct Random(u64);
 
@@ -60,8 +63,8 @@ pub struct Made {
     /// True growth per window, where it is one number.
     pub slope: Option<f64>,
     pub onset: Option<f64>,
-    /// Standard deviation of the noise round the true line.
-    pub noise: f64,
+    /// Nine in ten samples lie below this height over the true line; `None` where the time to a limit is not scored.
+    pub peak: Option<f64>,
 }
 
 /// What must be said of a kind.
@@ -132,15 +135,13 @@ pub const UNSEEN: &[Kind] = &[
     kind("exponential_leak", Must::Found, exponential),
     kind("leak_thread_count", Must::Found, |r, n| {
         let g = r.between(20.0, 400.0);
-        let mut series = noisy(r, n, 0.0, move |_, t| g * t - LEVEL + 5.0);
-        series.slope = Some(g);
-        rounded(series, 1.0)
+        let series = noisy(r, n, 0.0, move |_, t| g * t - LEVEL + 5.0);
+        rounded(Made { slope: Some(g), peak: None, ..series }, 1.0)
     }),
     kind("leak_heteroscedastic", Must::Found, |r, n| {
         let (g, s) = (r.growth(0.3, 1.5), LEVEL * r.between(0.005, 0.02));
-        let mut series = noisy(r, n, 0.0, move |r, t| g * t + r.normal(s * (0.5 + 1.5 * t)));
-        series.slope = Some(g);
-        series
+        let series = noisy(r, n, 0.0, move |r, t| g * t + r.normal(s * (0.5 + 1.5 * t)));
+        Made { slope: Some(g), peak: None, ..series }
     }),
 ];
 
@@ -170,7 +171,7 @@ fn noisy(r: &mut Random, n: usize, share: f64, shape: impl Fn(&mut Random, f64) 
     let t = times(r, n);
     let noise = LEVEL * r.between(0.005, 0.03) * share;
     let points = t.iter().map(|t| (*t, (LEVEL + shape(r, *t) + r.normal(noise)).max(1.0))).collect();
-    Made { points, noise, ..Made::default() }
+    Made { points, peak: Some(P90 * noise), ..Made::default() }
 }
 
 fn rounded(mut series: Made, to: f64) -> Made {
@@ -276,13 +277,17 @@ fn linear_ar1(r: &mut Random, n: usize) -> Made {
     let growth = r.growth(0.2, 1.5);
     let (phi, deviation) = (r.between(0.5, 0.9), LEVEL * r.between(0.01, 0.03));
     let x = ar1(r, n, phi, deviation);
-    Made { slope: Some(growth), ..made(&t, |i, t| LEVEL + growth * t + x[i]) }
+    Made { slope: Some(growth), peak: Some(P90 * deviation), ..made(&t, |i, t| LEVEL + growth * t + x[i]) }
 }
 
 fn under_sawtooth(r: &mut Random, n: usize) -> Made {
     let growth = r.growth(0.2, 1.5);
     let (height, period, phase) = (LEVEL * r.between(0.2, 0.8), r.between(0.02, 0.2), r.unit());
-    Made { slope: Some(growth), ..noisy(r, n, 0.3, |_, t| growth * t + teeth(t, height, period, phase)) }
+    Made {
+        slope: Some(growth),
+        peak: Some(0.9 * height),
+        ..noisy(r, n, 0.3, |_, t| growth * t + teeth(t, height, period, phase))
+    }
 }
 
 fn late_onset(r: &mut Random, n: usize) -> Made {
@@ -304,7 +309,11 @@ fn with_restarts(r: &mut Random, n: usize) -> Made {
 fn with_diurnal(r: &mut Random, n: usize) -> Made {
     let growth = r.growth(0.3, 1.5);
     let (height, cycles, phase) = (growth * r.between(0.1, 0.3), r.between(1.5, 6.0), r.unit());
-    Made { slope: Some(growth), ..noisy(r, n, 1.0, |_, t| growth * t + height * (TAU * (cycles * t + phase)).sin()) }
+    Made {
+        slope: Some(growth),
+        peak: None,
+        ..noisy(r, n, 1.0, |_, t| growth * t + height * (TAU * (cycles * t + phase)).sin())
+    }
 }
 
 fn staircase(r: &mut Random, n: usize) -> Made {
@@ -315,7 +324,11 @@ fn staircase(r: &mut Random, n: usize) -> Made {
 
 fn slow(r: &mut Random, n: usize) -> Made {
     let growth = LEVEL * r.between(0.05, 0.10);
-    Made { slope: Some(growth), ..noisy(r, n, 0.0, |r, t| growth * t + r.normal(LEVEL * 0.01)) }
+    Made {
+        slope: Some(growth),
+        peak: Some(P90 * LEVEL * 0.01),
+        ..noisy(r, n, 0.0, |r, t| growth * t + r.normal(LEVEL * 0.01))
+    }
 }
 
 fn accelerating(r: &mut Random, n: usize) -> Made {

@@ -33,10 +33,8 @@ pub fn score(kind: &Kind, n: usize, count: u64, seed: u64, known_restarts: bool)
         let name = kind.name.bytes().fold(seed, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3));
         let mut random = Random::new(name.wrapping_add((n as u64) << 32).wrapping_add(i));
         let series = (kind.make)(&mut random, n);
-        // Nine in ten samples lie below this height over the line.
-        let peak = 1.2816 * series.noise;
         let ahead = random.between(0.3, 2.0);
-        let limit = series.slope.map(|slope| top(&series, slope) + slope * ahead + peak);
+        let limit = series.slope.zip(series.peak).map(|(slope, peak)| top(&series, slope) + slope * ahead + peak);
         let restarts: &[f64] = if known_restarts { &series.restarts } else { &[] };
         let growth = judge(&Input { points: &series.points, restarts, limit });
         if growth.verdict == Verdict::Growing {
@@ -64,8 +62,9 @@ impl Cell {
             return 0;
         };
         self.slope_errors.push((slope / truth - 1.0).abs());
-        let predicted = growth.exhausts_in_s.unwrap_or(f64::INFINITY);
-        self.limit_errors.push((predicted / ahead - 1.0).abs());
+        if series.peak.is_some() {
+            self.limit_errors.push((growth.exhausts_in_s.unwrap_or(f64::INFINITY) / ahead - 1.0).abs());
+        }
         u32::from(low <= truth && truth <= high)
     }
 }

@@ -77,13 +77,14 @@ fn alternates(x: &[f64], residual: &[f64], cycles: f64) -> bool {
     changes as f64 >= ((2.0 * cycles).round() - 1.0).max(4.0)
 }
 
-/// The wave must beat every aperiodic shape, on equal footing: BIC per point, on some 60 to 119 of the points.
+/// The wave must beat every aperiodic shape (two steps look like three waves round a line), on equal footing: BIC per
+/// point, on some 60 to 119 of the points.
 fn beats_every_shape(x: &[f64], y: &[f64], wave_bic: f64) -> bool {
     let stride = (x.len() / 60).max(1);
     let thin = |v: &[f64]| v.iter().copied().step_by(stride).collect::<Vec<_>>();
     let (thin_x, thin_y) = (thin(x), thin(y));
     let shapes = Contest::hold(&thin_x, &thin_y);
-    let best_shape = shapes.growing().min(shapes.resting()).min(shapes.step);
+    let best_shape = shapes.growing().min(shapes.resting()).min(shapes.stepping());
     let n = x.len() as f64;
     wave_bic / n < best_shape / thin_x.len() as f64 - BIC_GAIN / n
 }

@@ -1,6 +1,6 @@
 //! The printed numbers: ordinary least squares by linfa, with our own R2, p and interval.
 
-use super::robust::mean;
+use super::robust::{lag_one, mean};
 use super::student;
 use linfa::Dataset;
 use linfa::traits::Fit;
@@ -35,7 +35,10 @@ impl Headline {
         let left: f64 = residual.iter().map(|r| r * r).sum();
         let total: f64 = y.iter().map(|v| (v - mean_y).powi(2)).sum();
         let plain_error = (left / freedom / power).sqrt();
-        let error = newey_west(&centred, &residual, power).max(plain_error);
+        let memory = lag_one(&residual).clamp(0.0, 0.9);
+        let lasting_error = plain_error * ((1.0 + memory) / (1.0 - memory)).sqrt();
+        // Newey and West's is too small where points are few: the larger of the two holds the truth more often.
+        let error = newey_west(&centred, &residual, power).max(lasting_error);
         let half = student::quantile_97_5(freedom) * error * widen;
         Some(Headline {
             slope,

@@ -6,7 +6,7 @@ use super::headline::Headline;
 use super::robust::{
     Sen, TINY, buckets, is_sawtooth, lag_one, mann_kendall_z, median, percentile, spread, without_peaks,
 };
-use super::shapes::{Contest, Corner, Line, bic, hinge, hinge_interval, parabola, since};
+use super::shapes::{Contest, Corner, FineHinge, Line, bic, hinge, parabola, since};
 
 /// From this many samples on, the floor is taken in buckets; below, the samples stand for themselves.
 const BUCKETS_FROM: usize = 24;
@@ -18,6 +18,7 @@ const MATERIAL_SHARE: f64 = 0.03;
 const BETTER: f64 = 2.0;
 /// How much better than a line a parabola must fit to be called accelerating.
 const CLEARLY_BETTER: f64 = 6.0;
+const NO_TREND: &str = "no significant trend";
 /// Intervals from few samples are too narrow by about this factor.
 const FEW_SAMPLES_WIDENING: f64 = 1.3;
 
@@ -40,14 +41,6 @@ pub(super) struct Opinion {
     y: Vec<f64>,
 }
 
-/// When growth began, in scaled time.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Onset {
-    pub at: f64,
-    pub earliest: f64,
-    pub latest: f64,
-}
-
 /// The points that the tests see, turned so that they rise.
 struct Rising<'l> {
     x: &'l [f64],
@@ -58,6 +51,8 @@ struct Rising<'l> {
     /// Level in the middle of the life, in scaled units.
     level: f64,
     sen: Sen,
+    /// Where the slope applies from.
+    onset: f64,
 }
 
 impl Life {
@@ -94,6 +89,9 @@ impl Life {
         let sawtooth = is_sawtooth(&samples);
         let (x, floor) = floor(&self.x, &samples, sawtooth);
         let (verdict, reason) = match self.turn_and_test(&x, &floor, &samples, sawtooth) {
+            (Verdict::Flat, NO_TREND) if self.rises_late(&x, &floor, &samples, sawtooth) => {
+                (Verdict::Growing, "flat at first, then grows, and still does at the end")
+            }
             (Verdict::Flat, _) if cyclic => (Verdict::Cyclic, "a cycle, and no trend without it"),
             other => other,
         };
@@ -103,18 +101,33 @@ impl Life {
     /// A falling series is judged upside down.
     fn turn_and_test(&self, x: &[f64], floor: &[f64], samples: &[f64], sawtooth: bool) -> (Verdict, &'static str) {
         let level = median(floor) + self.base / self.unit;
-        let Some(sen) = Sen::of(x, floor) else { return (Verdict::Flat, "no two instants to compare") };
+        let Some(sen) = Sen::of(x, floor) else { return (Verdict::Flat, NO_TREND) };
         if sen.slope > 0.0 {
-            return Rising { x, floor, samples_x: &self.x, samples, sawtooth, level, sen }.test();
+            return Rising { x, floor, samples_x: &self.x, samples, sawtooth, level, sen, onset: x[0] }.test();
         }
         let turn = |values: &[f64]| values.iter().map(|v| -v).collect::<Vec<_>>();
         let (floor, samples) = (turn(floor), turn(samples));
         let sen = Sen { slope: -sen.slope, low: -sen.high, high: -sen.low };
-        let turned = Rising { x, floor: &floor, samples_x: &self.x, samples: &samples, sawtooth, level, sen };
-        match turned.test() {
+        let (samples_x, samples, onset) = (&self.x, &samples, x[0]);
+        match (Rising { x, floor: &floor, samples_x, samples, sawtooth, level, sen, onset }.test()) {
             (Verdict::Growing, _) => (Verdict::Falling, "falls, and still does at the end"),
             other => other,
         }
+    }
+
+    /// A rise in the last half hardly shows in the ranks of the whole life: where a bend is clear, those since the bend
+    /// are tested.
+    fn rises_late(&self, x: &[f64], floor: &[f64], samples: &[f64], sawtooth: bool) -> bool {
+        let Some(Corner { at: onset, .. }) = hinge(x, floor) else { return false };
+        let from = x.partition_point(|v| *v < onset);
+        let Some(sen) = Sen::of(&x[from..], &floor[from..]) else { return false };
+        let shapes = Contest::hold(x, floor);
+        let level = median(floor) + self.base / self.unit;
+        let rising = Rising { x, floor, samples_x: &self.x, samples, sawtooth, level, sen, onset };
+        shapes.bent()
+            && sen.low > 0.0
+            && mann_kendall_z(&floor[from..]) > SIGNIFICANT_Z
+            && rising.other_gates(&shapes).0 == Verdict::Growing
     }
 }
 
@@ -137,9 +150,13 @@ impl Rising<'_> {
             return if shapes.jumped() {
                 (Verdict::Step, "no significant trend, but one clear jump")
             } else {
-                (Verdict::Flat, "no significant trend")
+                (Verdict::Flat, NO_TREND)
             };
         }
+        self.other_gates(&shapes)
+    }
+
+    fn other_gates(&self, shapes: &Contest) -> (Verdict, &'static str) {
         if !self.material() {
             return (Verdict::Flat, "the change is too small, against the level or the noise");
         }
@@ -189,21 +206,18 @@ impl Rising<'_> {
     }
 
     fn off_line(&self) -> Vec<f64> {
-        self.x.iter().zip(self.floor).map(|(x, y)| y - self.sen.slope * x).collect()
+        self.x.iter().zip(self.floor).map(|(x, y)| y - self.sen.slope * since(*x, self.onset)).collect()
     }
 
     fn material(&self) -> bool {
-        let change = self.sen.slope * self.span();
+        let change = self.sen.slope * (self.x.last().copied().unwrap_or(0.0) - self.onset);
         change >= MATERIAL_SHARE * self.level.abs() && change >= 2.0 * spread(&self.off_line())
-    }
-
-    fn span(&self) -> f64 {
-        self.x.last().copied().unwrap_or(0.0) - self.x.first().copied().unwrap_or(0.0)
     }
 
     /// The last 30 % of the samples, or 40 % of the floor, must carry their share.
     fn moves_at_the_end(&self) -> bool {
-        let floor_from = self.x.partition_point(|x| *x < self.x[0] + 0.6 * self.span());
+        let (start, end) = (self.x[0], self.x[self.x.len() - 1]);
+        let floor_from = self.x.partition_point(|x| *x < start + 0.6 * (end - start));
         let (x, y) = (&self.x[floor_from..], &self.floor[floor_from..]);
         if self.samples.len() < BUCKETS_FROM {
             return x.len() < 4 || Sen::of(x, y).is_none_or(|end| end.slope >= 0.35 * self.sen.slope);
@@ -230,16 +244,12 @@ impl Rising<'_> {
 
 impl Opinion {
     /// Where growth began, if it was within this life and a bend fits better than a line and no worse than a parabola.
-    pub(super) fn onset(&self) -> Option<Onset> {
+    pub(super) fn onset(&self) -> Option<FineHinge> {
         let n = self.x.len();
-        let corner = hinge(&self.x, &self.y)?;
-        let hinge_bic = bic(corner.squared_error, n, 3);
+        let hinge = FineHinge::fit(&self.x, &self.y)?;
+        let bent = bic(hinge.best.squared_error, n, 3);
         let line = bic(Line::fit(&self.x, &self.y).squared_error, n, 2);
-        if hinge_bic + BETTER >= line || hinge_bic > self.parabola_bic().unwrap_or(f64::INFINITY) {
-            return None;
-        }
-        let (earliest, latest) = hinge_interval(&self.x, &self.y, corner);
-        Some(Onset { at: corner.at, earliest, latest })
+        (bent + BETTER < line && bent <= self.parabola_bic().unwrap_or(f64::INFINITY)).then_some(hinge)
     }
 
     fn parabola_bic(&self) -> Option<f64> {
@@ -254,20 +264,33 @@ impl Opinion {
     }
 
     /// Least squares on the floor, since the onset where there is one; the robust slope where the two disagree.
-    pub(super) fn headline(&self, life: &Life, onset: Option<Onset>) -> Option<Headline> {
-        let start = onset.map_or(f64::NEG_INFINITY, |o| o.at);
-        let time: Vec<f64> = self.x.iter().map(|x| onset.map_or(*x, |o| since(*x, o.at))).collect();
+    pub(super) fn headline(&self, life: &Life, onset: Option<FineHinge>) -> Option<Headline> {
         let widen = if life.x.len() < BUCKETS_FROM { FEW_SAMPLES_WIDENING } else { 1.0 };
-        let mut line = Headline::fit(&time, &self.y, widen)?;
-        let from = self.x.partition_point(|x| *x < start);
-        let (x, y) = (&self.x[from..], &self.y[from..]);
-        if let Some(sen) = Sen::of(x, y)
-            && x.len() >= super::FEWEST_SAMPLES
-            && (line.slope - sen.slope).abs() > 0.3 * sen.slope.abs() + TINY
-        {
-            line.slope = sen.slope;
-            line.ci95 = (sen.low, sen.high);
+        let Some(onset) = onset else {
+            return Headline::fit(&self.x, &self.y, widen).map(|line| robust(line, &self.x, &self.y));
+        };
+        let bent_at = |corner: f64| {
+            let time: Vec<f64> = self.x.iter().map(|x| since(*x, corner)).collect();
+            Headline::fit(&time, &self.y, widen)
+        };
+        let mut line = bent_at(onset.best.at)?;
+        // An onset that is not known exactly leaves the slope less certain too.
+        for slope in [onset.earliest, onset.latest].into_iter().filter_map(|at| Some(bent_at(at)?.slope)) {
+            line.ci95 = (line.ci95.0.min(slope), line.ci95.1.max(slope));
         }
-        Some(line)
+        let from = self.x.partition_point(|x| *x < onset.best.at);
+        Some(robust(line, &self.x[from..], &self.y[from..]))
+    }
+}
+
+/// Theil and Sen's slope in place of one that a few points have bent.
+fn robust(line: Headline, x: &[f64], y: &[f64]) -> Headline {
+    match Sen::of(x, y) {
+        Some(sen)
+            if x.len() >= super::FEWEST_SAMPLES && (line.slope - sen.slope).abs() > 0.3 * sen.slope.abs() + TINY =>
+        {
+            Headline { slope: sen.slope, ci95: (sen.low, sen.high), ..line }
+        }
+        _ => line,
     }
 }

@@ -33,8 +33,9 @@ pub struct Input<'a> {
     /// (seconds since any origin, value), sorted or not. What is not finite is dropped, and all but the lowest value
     /// of one instant.
     pub points: &'a [(f64, f64)],
-    /// Known instants of a restart in the same clock. If there are none, one or two deep falls are taken for restarts.
-    /// For a counter, where any fall is a restart, see [`falls`].
+    /// Known instants of a start or restart in the same clock; one before the first sample says that there was none
+    /// since. If none is given, one or two deep falls are taken for restarts. For a counter, where any fall is a
+    /// restart, see [`falls`].
     pub restarts: &'a [f64],
     /// The value at which growth ends, in the unit of the values.
     pub limit: Option<f64>,
@@ -232,7 +233,7 @@ fn measure(life: &Life, opinion: &Opinion, latest: &[(f64, f64)], limit: Option<
     let onset = if growing { opinion.onset() } else { None };
     growth.accelerating = growing && opinion.accelerates();
     if let Some(onset) = onset {
-        growth.since_s = Some(life.seconds(onset.at));
+        growth.since_s = Some(life.seconds(onset.best.at));
         growth.onset_s = Some((life.seconds(onset.earliest), life.seconds(onset.latest)));
     }
     let Some(line) = opinion.headline(life, onset) else { return };

@@ -4,10 +4,10 @@ use super::robust::{differences, mean};
 
 /// Time constants of a start-up curve that are tried, as shares of the window.
 const TIME_CONSTANTS: [f64; 7] = [0.03, 0.05, 0.08, 0.12, 0.18, 0.25, 0.35];
-/// Above this many points the search for two steps is left out; the contest proper has at most 23.
-const TWO_STEPS_AT_MOST: usize = 40;
-/// How much better, in BIC, a jump must fit where the ranks alone show no trend.
-const CLEAR_JUMP: f64 = 10.0;
+/// Corners that are tried for the time of onset.
+const FINE_CORNERS: u32 = 100;
+/// How much better, in BIC, a jump or a bend must fit where the ranks alone show no trend.
+const CLEARLY: f64 = 10.0;
 /// A squared error below this is a perfect fit: values are scaled to 0..1.
 const PERFECT: f64 = 1e-9;
 
@@ -75,28 +75,31 @@ pub(super) fn since(x: f64, corner: f64) -> f64 {
     (x - corner).max(0.0)
 }
 
-/// Corners that leave a point before and two after.
-fn hinge_corners(x: &[f64]) -> &[f64] {
-    x.get(1..x.len().saturating_sub(2)).unwrap_or_default()
-}
-
-/// Flat, then rising.
+/// Flat, then rising, with the corner at a point that has one before and two after.
 pub(super) fn hinge(x: &[f64], y: &[f64]) -> Option<Corner> {
-    best_rise(x, y, hinge_corners(x), since)
+    best_rise(x, y, x.get(1..x.len().saturating_sub(2)).unwrap_or_default(), since)
 }
 
-/// First and last corner whose hinge is within 4 BIC of the best.
-pub(super) fn hinge_interval(x: &[f64], y: &[f64], best: Corner) -> (f64, f64) {
-    let bound = bic(best.squared_error, x.len(), 3) + 4.0;
-    let near = |at: &f64| hinge_at(x, y, *at).is_some_and(|fit| bic(fit.squared_error, x.len(), 3) <= bound);
-    let corners = hinge_corners(x);
-    let first = corners.iter().copied().find(near).unwrap_or(best.at);
-    let last = corners.iter().rev().copied().find(near).unwrap_or(best.at);
-    (first, last)
+/// The corner between points, to a hundredth of the window.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FineHinge {
+    pub best: Corner,
+    /// First and last corner within 4 BIC of the best.
+    pub earliest: f64,
+    pub latest: f64,
 }
 
-fn hinge_at(x: &[f64], y: &[f64], at: f64) -> Option<Corner> {
-    best_rise(x, y, &[at], since)
+impl FineHinge {
+    pub(super) fn fit(x: &[f64], y: &[f64]) -> Option<FineHinge> {
+        let (first, last) = (*x.get(1)?, *x.get(x.len().checked_sub(3)?)?);
+        let corners = (0..=FINE_CORNERS).map(|i| first + (last - first) * f64::from(i) / f64::from(FINE_CORNERS));
+        let fits: Vec<Corner> = corners.filter_map(|at| best_rise(x, y, &[at], since)).collect();
+        let best = fits.iter().copied().min_by(|a, b| a.squared_error.total_cmp(&b.squared_error))?;
+        let bound = bic(best.squared_error, x.len(), 3) + 4.0;
+        let mut near = fits.iter().filter(|fit| bic(fit.squared_error, x.len(), 3) <= bound).map(|fit| fit.at);
+        let earliest = near.next()?;
+        Some(FineHinge { best, earliest, latest: near.last().unwrap_or(earliest) })
+    }
 }
 
 /// Squared error of a parabola and whether it bends upwards.
@@ -135,7 +138,7 @@ impl Stretches {
     }
 }
 
-/// BIC of every shape; infinite where the shape cannot be fitted.
+/// BIC of every shape; infinite where the shape cannot be fitted. Quadratic in the points: give it some hundred at most.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Contest {
     pub constant: f64,
@@ -181,7 +184,12 @@ impl Contest {
 
     /// One jump explains much more than a line or nothing does.
     pub(super) fn jumped(&self) -> bool {
-        self.step + CLEAR_JUMP < self.constant.min(self.growing()).min(self.resting())
+        self.step + CLEARLY < self.constant.min(self.growing()).min(self.resting())
+    }
+
+    /// Flat-then-rising explains much more than a line or nothing does.
+    pub(super) fn bent(&self) -> bool {
+        self.hinge + CLEARLY < self.constant.min(self.line)
     }
 
     /// The better of the shapes that come to rest.
@@ -196,9 +204,6 @@ fn one_step(stretches: &Stretches, n: usize) -> f64 {
 }
 
 fn two_steps(stretches: &Stretches, n: usize) -> f64 {
-    if n > TWO_STEPS_AT_MOST {
-        return f64::INFINITY;
-    }
     let mut best = f64::INFINITY;
     for first in 2..n.saturating_sub(3) {
         for second in first + 2..n - 1 {
