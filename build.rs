@@ -14,7 +14,8 @@ fn main() {
         .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
         .collect();
     files.sort();
-    let mut out = String::from("/// Id and text of the patterns that are built in.\nstatic LIBRARY: &[(&str, &str)] = &[\n");
+    let mut out =
+        String::from("/// Id and text of the patterns that are built in.\nstatic LIBRARY: &[(&str, &str)] = &[\n");
     for path in files {
         let id = path.file_stem().expect("it has an ending").to_string_lossy().into_owned();
         writeln!(out, "    ({id:?}, include_str!({:?})),", path.display().to_string()).expect("to a string");

@@ -8,8 +8,6 @@ pub mod lines;
 pub mod tables;
 pub mod time;
 
-
-
 pub mod signals;
 
 mod cgroup_memory;
@@ -123,6 +121,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &prometheus::Prometheus,
     &csv_metrics::CsvMetrics,
     &folded::Folded,
+    &number_file::NumberFile,
 ];
 
 /// The document format of a section, if it is one.

@@ -1,7 +1,7 @@
 //! Who is who: claims are joined only where they agree, and what names nobody goes to the only process that fits.
 
 use super::{ArtifactId, Subject, SubjectId};
-use postmortem_parsers::evidence::{Claims, Evidence, EventKind, ProfileKind, Runtime};
+use postmortem_parsers::evidence::{Claims, EventKind, Evidence, ProfileKind, Runtime};
 use postmortem_parsers::tables::Tables;
 use std::collections::BTreeMap;
 
@@ -56,7 +56,8 @@ pub fn subjects(loose: &[(ArtifactId, Evidence)], paths: &[&str], tables: &Table
             continue;
         }
         let name = comm.clone().unwrap_or_default();
-        let known = by_pid.get(pid).copied().or_else(|| if name.is_empty() { None } else { by_name.get(&name).copied() });
+        let known =
+            by_pid.get(pid).copied().or_else(|| if name.is_empty() { None } else { by_name.get(&name).copied() });
         let id = known.unwrap_or_else(|| {
             subjects.push(Subject {
                 kind: "process",
@@ -162,9 +163,11 @@ fn guess_name(snapshot: &postmortem_parsers::evidence::Snapshot, tables: &Tables
     if snapshot.runtime != Runtime::Go {
         return None;
     }
-    let main = snapshot.threads.iter().flat_map(|thread| tables.stack_frames(thread.stack)).find(|&&frame| {
-        tables.function(frame) == "main.main"
-    })?;
+    let main = snapshot
+        .threads
+        .iter()
+        .flat_map(|thread| tables.stack_frames(thread.stack))
+        .find(|&&frame| tables.function(frame) == "main.main")?;
     let file = tables.text(tables.get_frame(*main).file);
     let folder = file.rsplit('/').nth(1)?;
     (!matches!(folder, "" | "src" | "cmd" | "main" | "app")).then(|| folder.to_owned())

@@ -118,7 +118,11 @@ impl Signal {
     pub fn while_alive(&self) -> &[Sample] {
         let peak = self.peak().map_or(0.0, |peak| peak.value);
         let alive = self.samples.iter().rposition(|sample| sample.value > peak * 0.02).map_or(0, |last| last + 1);
-        if self.samples.len() - alive <= self.samples.len() / 2 && alive > 0 { &self.samples[..alive] } else { &self.samples }
+        if self.samples.len() - alive <= self.samples.len() / 2 && alive > 0 {
+            &self.samples[..alive]
+        } else {
+            &self.samples
+        }
     }
 }
 

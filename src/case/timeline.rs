@@ -1,6 +1,8 @@
 //! One timeline: instants of different clocks, never a file time.
 
-use postmortem_parsers::evidence::{Amount, Claims, Events, Evidence, EventKind, Point, Series, SeriesKind, Unit, When};
+use postmortem_parsers::evidence::{
+    Amount, Claims, EventKind, Events, Evidence, Point, Series, SeriesKind, Unit, When,
+};
 use std::cmp::Ordering;
 
 /// What the seconds of a [`Moment`] count from. Moments of unlike clocks are never compared in time.

@@ -203,7 +203,8 @@ fn write_folder(folder: &Path, analysis: &Analysis, max_chars: usize) -> Result<
 fn facts(analysis: &Analysis) -> String {
     let mut out = String::from("\nFacts\n");
     for fact in &analysis.facts.all {
-        let attributes: Vec<String> = fact.attributes.iter().map(|(name, value)| format!("{name}={}", plain(value))).collect();
+        let attributes: Vec<String> =
+            fact.attributes.iter().map(|(name, value)| format!("{name}={}", plain(value))).collect();
         let line = format!("  {} {}", fact.kind, attributes.join(" "));
         out.extend(line.chars().filter(|c| !c.is_control()).take(1200));
         out.push('\n');

@@ -21,9 +21,13 @@ pub fn run(args: &Args) -> Result<u8> {
     let patterns = all_patterns(&args.patterns)?;
     // A finding's id is its pattern's with eight hexadecimal digits behind.
     let known = patterns.iter().find(|pattern| {
-        args.id.strip_prefix(pattern.id.as_str()).is_some_and(|rest| rest.is_empty() || (rest.len() == 9 && rest.starts_with('-')))
+        args.id
+            .strip_prefix(pattern.id.as_str())
+            .is_some_and(|rest| rest.is_empty() || (rest.len() == 9 && rest.starts_with('-')))
     });
-    let Some(pattern) = known else { bail!("there is no pattern {:?}; `postmortem patterns list` names them", args.id) };
+    let Some(pattern) = known else {
+        bail!("there is no pattern {:?}; `postmortem patterns list` names them", args.id)
+    };
     let mut out = String::new();
     writeln!(out, "{}\n{} ({})\n\n{}", pattern.id, pattern.title, pattern.category, pattern.meaning)?;
     if !pattern.confirm.is_empty() {

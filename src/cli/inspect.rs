@@ -38,7 +38,13 @@ pub fn run(args: &Args) -> Result<u8> {
         }
     }
     for subject in &report.subjects {
-        writeln!(out, "{} {} ({})", subject.kind, clean(&subject.name), subject.runtime.as_deref().unwrap_or("runtime not known"))?;
+        writeln!(
+            out,
+            "{} {} ({})",
+            subject.kind,
+            clean(&subject.name),
+            subject.runtime.as_deref().unwrap_or("runtime not known")
+        )?;
         for reason in &subject.joined_because {
             writeln!(out, "  {}", clean(reason))?;
         }

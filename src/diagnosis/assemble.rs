@@ -55,7 +55,11 @@ pub fn report(
         warnings: bundle
             .warnings
             .iter()
-            .map(|warning| Warning { artifact: warning.artifact.clone(), line: warning.line, message: warning.message.clone() })
+            .map(|warning| Warning {
+                artifact: warning.artifact.clone(),
+                line: warning.line,
+                message: warning.message.clone(),
+            })
             .collect(),
         not_checked: diagnosis.not_checked,
         subjects: subjects(case),
@@ -78,7 +82,10 @@ fn artifact(info: &crate::case::ArtifactInfo) -> Artifact {
         records: info.records,
         span: info.span.map(span),
         parts: if info.parts.len() > 1 {
-            info.parts.iter().map(|part| Part { format: part.format.to_owned(), records: part.records, lines: part.lines }).collect()
+            info.parts
+                .iter()
+                .map(|part| Part { format: part.format.to_owned(), records: part.records, lines: part.lines })
+                .collect()
         } else {
             Vec::new()
         },
@@ -108,7 +115,12 @@ fn buckets(case: &Case, populations: &[Population<'_>]) -> Vec<Bucket> {
                         created_by: creator.map(|frame| case.tables.function(frame).to_owned()),
                     })
                     .collect();
-                groups.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.frames.cmp(&b.frames)).then_with(|| a.created_by.cmp(&b.created_by)));
+                groups.sort_by(|a, b| {
+                    b.count
+                        .cmp(&a.count)
+                        .then_with(|| a.frames.cmp(&b.frames))
+                        .then_with(|| a.created_by.cmp(&b.created_by))
+                });
                 groups.truncate(MOST_GROUPS);
                 Bucket {
                     process: case.subjects[population.subject as usize].name.clone(),
@@ -161,7 +173,14 @@ fn trends(case: &Case, judged: &[Judged<'_>]) -> Vec<Trend> {
                 exhausts_at: growth.exhausts_in_s.and_then(|seconds| wall(last + seconds)),
                 onset_ci: growth.onset_s.and_then(|(from, to)| Some((wall(from)?, wall(to)?))),
                 subject: Some(subject_id(signal.subject)),
-                points: Some(signal.samples.iter().step_by(step.max(1)).map(|sample| (sample.t - origin, sample.value)).collect()),
+                points: Some(
+                    signal
+                        .samples
+                        .iter()
+                        .step_by(step.max(1))
+                        .map(|sample| (sample.t - origin, sample.value))
+                        .collect(),
+                ),
                 clock: signal.clock.as_str().to_owned(),
             }
         })
@@ -175,7 +194,11 @@ fn trends(case: &Case, judged: &[Judged<'_>]) -> Vec<Trend> {
         _ => 5,
     };
     trends.sort_by(|a, b| {
-        rank(&a.verdict).cmp(&rank(&b.verdict)).then_with(|| a.series.cmp(&b.series)).then_with(|| a.subject.cmp(&b.subject)).then_with(|| a.clock.cmp(&b.clock))
+        rank(&a.verdict)
+            .cmp(&rank(&b.verdict))
+            .then_with(|| a.series.cmp(&b.series))
+            .then_with(|| a.subject.cmp(&b.subject))
+            .then_with(|| a.clock.cmp(&b.clock))
     });
     trends.truncate(MOST_TRENDS);
     let _ = case;
@@ -219,29 +242,37 @@ fn events(case: &Case) -> Vec<Event> {
             RecordKind::Exit => "exit",
             _ => continue,
         };
-        events.push((placed.at, Event {
-            kind: kind.into(),
-            at: when(placed.at),
-            clock: word(placed.at),
-            subject: Some(subject_id(placed.subject)),
-            says: placed.what.text.clone(),
-            artifact: case.path(placed.artifact).to_owned(),
-            line: (placed.what.line > 0).then_some(placed.what.line),
-        }));
+        events.push((
+            placed.at,
+            Event {
+                kind: kind.into(),
+                at: when(placed.at),
+                clock: word(placed.at),
+                subject: Some(subject_id(placed.subject)),
+                says: placed.what.text.clone(),
+                artifact: case.path(placed.artifact).to_owned(),
+                line: (placed.what.line > 0).then_some(placed.what.line),
+            },
+        ));
     }
     for placed in &case.snapshots {
-        events.push((placed.at, Event {
-            kind: "snapshot".into(),
-            at: when(placed.at),
-            clock: word(placed.at),
-            subject: Some(subject_id(placed.subject)),
-            says: format!("{} threads ({})", placed.what.total(), placed.what.origin),
-            artifact: case.path(placed.artifact).to_owned(),
-            line: (placed.what.line > 0).then_some(placed.what.line),
-        }));
+        events.push((
+            placed.at,
+            Event {
+                kind: "snapshot".into(),
+                at: when(placed.at),
+                clock: word(placed.at),
+                subject: Some(subject_id(placed.subject)),
+                says: format!("{} threads ({})", placed.what.total(), placed.what.origin),
+                artifact: case.path(placed.artifact).to_owned(),
+                line: (placed.what.line > 0).then_some(placed.what.line),
+            },
+        ));
     }
     let clock = |at: &Option<Moment>| at.map(|at| at.clock);
-    events.sort_by(|(a, _), (b, _)| clock(a).cmp(&clock(b)).then(a.map_or(0.0, |at| at.t).total_cmp(&b.map_or(0.0, |at| at.t))));
+    events.sort_by(|(a, _), (b, _)| {
+        clock(a).cmp(&clock(b)).then(a.map_or(0.0, |at| at.t).total_cmp(&b.map_or(0.0, |at| at.t)))
+    });
     events.into_iter().map(|(_, event)| event).collect()
 }
 
@@ -249,7 +280,8 @@ fn memory(case: &Case, facts: &Facts) -> Vec<Memory> {
     case.subject_ids()
         .filter_map(|id| {
             let parts: Vec<_> = facts.of("memory.part").filter(|fact| fact.subject == id).collect();
-            let used = parts.iter().find(|fact| fact.text("part") == Some("used")).and_then(|fact| fact.number("bytes"));
+            let used =
+                parts.iter().find(|fact| fact.text("part") == Some("used")).and_then(|fact| fact.number("bytes"));
             let parts: Vec<MemoryPart> = parts
                 .iter()
                 .filter(|fact| fact.text("part") != Some("used"))

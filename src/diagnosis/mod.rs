@@ -51,7 +51,11 @@ pub fn diagnose(case: &Case, bundle: &Bundle, facts: &Facts, patterns: &[Pattern
         checked.push(row(pattern, word));
         if word == "not-checked" {
             let row = row(pattern, word);
-            not_checked.push(NotChecked { pattern: row.pattern, needs: row.needs.unwrap_or_default(), command: row.command });
+            not_checked.push(NotChecked {
+                pattern: row.pattern,
+                needs: row.needs.unwrap_or_default(),
+                command: row.command,
+            });
         }
     }
     scored.sort_by(score::order);
@@ -89,9 +93,9 @@ fn was_judged(case: &Case, facts: &Facts) -> bool {
     processes.peek().is_some()
         && processes.all(|subject| {
             let threads = case.snapshots_of(subject).any(|placed| placed.what.threads.len() > 1);
-            let measured = facts
-                .of("trend")
-                .any(|fact| fact.subject == subject && fact.text("verdict").is_some_and(|verdict| verdict != "insufficient"));
+            let measured = facts.of("trend").any(|fact| {
+                fact.subject == subject && fact.text("verdict").is_some_and(|verdict| verdict != "insufficient")
+            });
             let watched = facts.of("gc").chain(facts.of("sched")).any(|fact| fact.subject == subject);
             threads || measured || watched
         })
@@ -116,7 +120,9 @@ fn next_captures(case: &Case, scored: &[Scored<'_>], verdict: Verdict, not_check
         .filter_map(captures::get)
         .map(|capture| {
             let command = match pid {
-                Some(pid) => capture.command.replace("/PID/", &format!("/{pid}/")).replace("-p PID", &format!("-p {pid}")),
+                Some(pid) => {
+                    capture.command.replace("/PID/", &format!("/{pid}/")).replace("-p PID", &format!("-p {pid}"))
+                }
                 None => capture.command.clone(),
             };
             NextCapture { command, answers: capture.answers.clone() }

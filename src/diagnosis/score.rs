@@ -61,7 +61,8 @@ impl<'a> Scored<'a> {
     pub fn of(case: &Case, bundle: &Bundle, facts: &'a Facts, pattern: &'a Pattern, hit: &Match) -> Option<Scored<'a>> {
         let anchor = &facts.all[hit.anchor];
         let (fors, againsts) = (strongest(&hit.fors), strongest(&hit.againsts));
-        let mut parts = vec![ScorePart { family: "prior".into(), weight: pattern.prior, says: "before any evidence".into() }];
+        let mut parts =
+            vec![ScorePart { family: "prior".into(), weight: pattern.prior, says: "before any evidence".into() }];
         parts.extend(fors.iter().chain(&againsts).map(|part| ScorePart {
             family: part.family.clone(),
             weight: part.weight,
@@ -89,7 +90,8 @@ impl<'a> Scored<'a> {
             SUSPECTED.. => Severity::Info,
             _ => return None,
         };
-        let show = |cites: &[Cite]| -> Vec<EvidenceLine> { cites.iter().map(|cite| show(case, bundle, cite)).collect() };
+        let show =
+            |cites: &[Cite]| -> Vec<EvidenceLine> { cites.iter().map(|cite| show(case, bundle, cite)).collect() };
         let mut evidence = show(&anchor.cites);
         for part in &fors {
             for line in show(&part.cites) {
@@ -99,12 +101,21 @@ impl<'a> Scored<'a> {
             }
         }
         if evidence.is_empty() {
-            evidence.push(EvidenceLine { artifact: String::new(), line: None, excerpt: None, says: pattern.title.clone(), context: None });
+            evidence.push(EvidenceLine {
+                artifact: String::new(),
+                line: None,
+                excerpt: None,
+                says: pattern.title.clone(),
+                context: None,
+            });
         }
         let against = againsts
             .iter()
             .map(|part| {
-                let mut line = show(&part.cites).into_iter().next().unwrap_or_else(|| EvidenceLine { excerpt: None, ..evidence[0].clone() });
+                let mut line = show(&part.cites)
+                    .into_iter()
+                    .next()
+                    .unwrap_or_else(|| EvidenceLine { excerpt: None, ..evidence[0].clone() });
                 line.says.clone_from(&part.says);
                 line
             })
@@ -122,7 +133,10 @@ impl<'a> Scored<'a> {
             confidence: confidence(score),
             title: fill(&pattern.title, anchor),
             summary: fill(&pattern.summary, anchor),
-            bucket: pattern.bucket.clone().or_else(|| if pattern.count_of.is_some() { anchor.text("reason").map(str::to_owned) } else { None }),
+            bucket: pattern
+                .bucket
+                .clone()
+                .or_else(|| if pattern.count_of.is_some() { anchor.text("reason").map(str::to_owned) } else { None }),
             count: pattern.count_of.as_ref().and(count),
             count_of: pattern.count_of.clone(),
             sites,
@@ -207,7 +221,8 @@ fn signals(anchor: &Fact, facts: &Facts, rests_on: &[usize]) -> Map<String, serd
 fn fingerprint(case: &Case, pattern: &Pattern, anchor: &Fact, sites: &[Site]) -> String {
     let runtime = anchor.text("runtime").unwrap_or(case.subjects[anchor.subject as usize].runtime.as_str());
     let place = sites.first().map_or("", |site| site.function.as_str());
-    let resource = anchor.text("name").or(anchor.text("signal")).or(anchor.text("part")).or(anchor.text("victim")).unwrap_or("");
+    let resource =
+        anchor.text("name").or(anchor.text("signal")).or(anchor.text("part")).or(anchor.text("victim")).unwrap_or("");
     let mut hash = Sha256::new();
     for part in [&pattern.category, runtime, &normalise(place), resource] {
         hash.update(part.as_bytes());
@@ -248,9 +263,8 @@ pub fn drop_rivals(scored: &mut Vec<Scored<'_>>) {
     scored.retain(|scored| {
         let place = scored.finding.sites.first().map_or(String::new(), |site| site.function.clone());
         let key = (scored.subject, scored.anchor_index, place, scored.pattern.category.clone());
-        let rival = kept.iter().any(|known| {
-            known.1 == key.1 || (known.0 == key.0 && known.3 == key.3 && (known.2 == key.2))
-        });
+        let rival =
+            kept.iter().any(|known| known.1 == key.1 || (known.0 == key.0 && known.3 == key.3 && (known.2 == key.2)));
         if !rival {
             kept.push(key);
         }

@@ -67,7 +67,10 @@ mod tests {
     fn templates_are_filled_for_people() {
         let mut fact = Fact::new("group", 0);
         fact.set("count", 1200usize).set("site", "main.f").set("share", 0.5);
-        assert_eq!(fill("{count} at {site}, {share} of all, {growth} more", &fact), "1,200 at main.f, 50 % of all, ? more");
+        assert_eq!(
+            fill("{count} at {site}, {share} of all, {growth} more", &fact),
+            "1,200 at main.f, 50 % of all, ? more"
+        );
         assert_eq!(names("{count} {bytes:bytes}"), ["count", "bytes"]);
     }
 }

@@ -5,28 +5,144 @@ use postmortem_parsers::tables::{FrameId, FrameKind, StackId, Tables};
 
 /// First path elements of Go's standard library.
 const GO_STD: &[&str] = &[
-    "archive", "bufio", "bytes", "cmp", "compress", "container", "context", "crypto", "database", "debug", "embed",
-    "encoding", "errors", "expvar", "flag", "fmt", "go", "hash", "html", "image", "index", "internal", "io", "iter",
-    "log", "maps", "math", "mime", "net", "os", "path", "plugin", "reflect", "regexp", "runtime", "slices", "sort",
-    "strconv", "strings", "structs", "sync", "syscall", "testing", "text", "time", "unicode", "unique", "unsafe",
-    "vendor", "weak",
+    "archive",
+    "bufio",
+    "bytes",
+    "cmp",
+    "compress",
+    "container",
+    "context",
+    "crypto",
+    "database",
+    "debug",
+    "embed",
+    "encoding",
+    "errors",
+    "expvar",
+    "flag",
+    "fmt",
+    "go",
+    "hash",
+    "html",
+    "image",
+    "index",
+    "internal",
+    "io",
+    "iter",
+    "log",
+    "maps",
+    "math",
+    "mime",
+    "net",
+    "os",
+    "path",
+    "plugin",
+    "reflect",
+    "regexp",
+    "runtime",
+    "slices",
+    "sort",
+    "strconv",
+    "strings",
+    "structs",
+    "sync",
+    "syscall",
+    "testing",
+    "text",
+    "time",
+    "unicode",
+    "unique",
+    "unsafe",
+    "vendor",
+    "weak",
 ];
 
 /// Java packages that are not the user's own: the platform, servers, drivers and frameworks.
 const JAVA_LIBRARY: &[&str] = &[
-    "java.", "javax.", "jakarta.", "jdk.", "sun.", "com.sun.", "org.apache.", "org.eclipse.", "io.netty.",
-    "com.zaxxer.", "org.springframework.", "kotlin.", "kotlinx.", "scala.", "akka.", "org.hibernate.", "io.grpc.",
-    "com.google.common.", "org.jboss.", "io.undertow.", "com.mysql.", "org.postgresql.", "oracle.", "reactor.",
-    "io.vertx.", "okhttp3.", "org.slf4j.", "ch.qos.", "com.fasterxml.",
+    "java.",
+    "javax.",
+    "jakarta.",
+    "jdk.",
+    "sun.",
+    "com.sun.",
+    "org.apache.",
+    "org.eclipse.",
+    "io.netty.",
+    "com.zaxxer.",
+    "org.springframework.",
+    "kotlin.",
+    "kotlinx.",
+    "scala.",
+    "akka.",
+    "org.hibernate.",
+    "io.grpc.",
+    "com.google.common.",
+    "org.jboss.",
+    "io.undertow.",
+    "com.mysql.",
+    "org.postgresql.",
+    "oracle.",
+    "reactor.",
+    "io.vertx.",
+    "okhttp3.",
+    "org.slf4j.",
+    "ch.qos.",
+    "com.fasterxml.",
 ];
 
 /// Native functions of the C library and of language runtimes.
 const NATIVE_LIBRARY: &[&str] = &[
-    "__*", "_IO_*", "_dl_*", "_int_*", "_start", "_exit", "clone", "clone3", "start_thread", "pthread_*", "futex_*",
-    "sem_*", "epoll_*", "poll", "select", "read", "write", "recv*", "send*", "accept*", "connect", "nanosleep",
-    "clock_nanosleep", "usleep", "sleep", "malloc", "calloc", "realloc", "free", "mem*", "str*", "syscall", "*@@*",
-    "std::*", "core::*", "alloc::*", "<std::*", "<core::*", "<alloc::*", "rust_*", "entry_SYSCALL*", "do_syscall*",
-    "raise", "abort", "gsignal", "_Z*St*", "operator new*", "operator delete*", "void std::*", "[unknown]", "??",
+    "__*",
+    "_IO_*",
+    "_dl_*",
+    "_int_*",
+    "_start",
+    "_exit",
+    "clone",
+    "clone3",
+    "start_thread",
+    "pthread_*",
+    "futex_*",
+    "sem_*",
+    "epoll_*",
+    "poll",
+    "select",
+    "read",
+    "write",
+    "recv*",
+    "send*",
+    "accept*",
+    "connect",
+    "nanosleep",
+    "clock_nanosleep",
+    "usleep",
+    "sleep",
+    "malloc",
+    "calloc",
+    "realloc",
+    "free",
+    "mem*",
+    "str*",
+    "syscall",
+    "*@@*",
+    "std::*",
+    "core::*",
+    "alloc::*",
+    "<std::*",
+    "<core::*",
+    "<alloc::*",
+    "rust_*",
+    "entry_SYSCALL*",
+    "do_syscall*",
+    "raise",
+    "abort",
+    "gsignal",
+    "_Z*St*",
+    "operator new*",
+    "operator delete*",
+    "void std::*",
+    "[unknown]",
+    "??",
 ];
 
 /// Whether a function is the user's own code.
@@ -41,19 +157,32 @@ pub fn is_user(tables: &Tables, frame: FrameId, runtime: Runtime) -> bool {
         Runtime::Java => is_user_java(function),
         Runtime::Python => {
             let file = tables.text(detail.file);
-            !(file.starts_with('<') || file.contains("/lib/python") || PYTHON_LIBRARY.contains(&file.rsplit('/').next().unwrap_or(file)))
+            !(file.starts_with('<')
+                || file.contains("/lib/python")
+                || PYTHON_LIBRARY.contains(&file.rsplit('/').next().unwrap_or(file)))
         }
         Runtime::Kernel => false,
-        Runtime::Native | Runtime::Node | Runtime::Unknown => {
-            is_user_unknown(function) && !function.is_empty()
-        }
+        Runtime::Native | Runtime::Node | Runtime::Unknown => is_user_unknown(function) && !function.is_empty(),
     }
 }
 
 /// Files of Python's own library that show up in every dump.
 const PYTHON_LIBRARY: &[&str] = &[
-    "threading.py", "queue.py", "selectors.py", "socket.py", "ssl.py", "concurrent", "thread.py", "base_events.py",
-    "runners.py", "subprocess.py", "socketserver.py", "server.py", "client.py", "connection.py", "pool.py",
+    "threading.py",
+    "queue.py",
+    "selectors.py",
+    "socket.py",
+    "ssl.py",
+    "concurrent",
+    "thread.py",
+    "base_events.py",
+    "runners.py",
+    "subprocess.py",
+    "socketserver.py",
+    "server.py",
+    "client.py",
+    "connection.py",
+    "pool.py",
 ];
 
 /// Whether a Go function is outside the standard library and the runtime.
@@ -62,7 +191,10 @@ pub fn is_user_go(function: &str) -> bool {
     if first == "main" {
         return true;
     }
-    if matches!(first, "_cgo_gotypes" | "C" | "type:" | "go:" | "_rt0_amd64" | "_rt0_amd64_linux" | "non-Go function" | "") {
+    if matches!(
+        first,
+        "_cgo_gotypes" | "C" | "type:" | "go:" | "_rt0_amd64" | "_rt0_amd64_linux" | "non-Go function" | ""
+    ) {
         return false;
     }
     // A first element with a dot is a host name; without one and not of the library, a local module.
@@ -128,10 +260,18 @@ mod tests {
 
     #[test]
     fn go_code_is_told_by_its_import_path() {
-        for user in ["main.main", "example.com/svc/pkg/x.(*T).m", "shop.corp.example/cartd/internal/session.newItems", "myapp/store.Get", "github.com/a/b.F"] {
+        for user in [
+            "main.main",
+            "example.com/svc/pkg/x.(*T).m",
+            "shop.corp.example/cartd/internal/session.newItems",
+            "myapp/store.Get",
+            "github.com/a/b.F",
+        ] {
             assert!(is_user_go(user), "{user}");
         }
-        for library in ["net/http.(*conn).serve", "internal/poll.(*FD).Read", "runtime.gopark", "sync.(*Mutex).Lock", "time.Sleep"] {
+        for library in
+            ["net/http.(*conn).serve", "internal/poll.(*FD).Read", "runtime.gopark", "sync.(*Mutex).Lock", "time.Sleep"]
+        {
             assert!(!is_user_go(library), "{library}");
         }
     }

@@ -54,7 +54,11 @@ fn kills(case: &Case, facts: &mut Facts) {
         let last = &all[all.len() - 1].what;
         let number = |name: &str| last.attribute(name).and_then(|text| text.parse::<f64>().ok());
         let mut fact = Fact::new("kill", *subject);
-        let by = if last.attribute("killer").is_some_and(|killer| killer.starts_with("global")) { "global" } else { "memcg" };
+        let by = if last.attribute("killer").is_some_and(|killer| killer.starts_with("global")) {
+            "global"
+        } else {
+            "memcg"
+        };
         fact.set("by", by).set("victim", victim.as_str()).set("count", all.len());
         let limit = number("limit_bytes").filter(|limit| *limit > 0.0);
         fact.set_known("limit_bytes", limit);
@@ -63,10 +67,18 @@ fn kills(case: &Case, facts: &mut Facts) {
         if let (Some(anon), Some(limit)) = (anon, limit) {
             fact.set("innocent", anon + number("shmem_rss_bytes").unwrap_or(0.0) < limit * 0.25);
         }
-        fact.set_known("kernel_share", number("kmem_usage_bytes").or(number("stat.kernel")).zip(limit).map(|(k, l)| k / l));
+        fact.set_known(
+            "kernel_share",
+            number("kmem_usage_bytes").or(number("stat.kernel")).zip(limit).map(|(k, l)| k / l),
+        );
         fact.set_known("shmem_share", number("stat.shmem").zip(limit).map(|(s, l)| s / l));
         if !victim.is_empty() {
-            fact.sites.push(crate::report::model::Site { function: victim.clone(), file: None, line: None, role: "blocked".into() });
+            fact.sites.push(crate::report::model::Site {
+                function: victim.clone(),
+                file: None,
+                line: None,
+                role: "blocked".into(),
+            });
         }
         for placed in all.iter().rev().take(3) {
             fact.cites.push(Cite::new(placed.artifact, placed.what.line, placed.what.text.clone()));

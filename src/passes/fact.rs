@@ -181,9 +181,30 @@ const fn a(name: &'static str, of: Type, doc: &'static str) -> Attribute {
 
 /// The reasons of the report schema.
 pub const REASONS: &[&str] = &[
-    "running", "runnable", "chan-send", "chan-receive", "nil-chan", "select", "mutex", "rwmutex-read",
-    "rwmutex-write", "waitgroup", "cond", "semaphore", "monitor-enter", "monitor-wait", "park", "futex",
-    "network-io", "dns", "disk-io", "syscall", "cgo", "sleep", "gc", "unknown",
+    "running",
+    "runnable",
+    "chan-send",
+    "chan-receive",
+    "nil-chan",
+    "select",
+    "mutex",
+    "rwmutex-read",
+    "rwmutex-write",
+    "waitgroup",
+    "cond",
+    "semaphore",
+    "monitor-enter",
+    "monitor-wait",
+    "park",
+    "futex",
+    "network-io",
+    "dns",
+    "disk-io",
+    "syscall",
+    "cgo",
+    "sleep",
+    "gc",
+    "unknown",
 ];
 
 /// Every kind of fact that passes state.
@@ -193,7 +214,11 @@ pub const KINDS: &[Kind] = &[
         doc: "a process and what was captured of it",
         selectors: &[],
         attributes: &[
-            a("runtime", Type::Word(&["go", "java", "native", "python", "node", "kernel", "unknown"]), "language runtime"),
+            a(
+                "runtime",
+                Type::Word(&["go", "java", "native", "python", "node", "kernel", "unknown"]),
+                "language runtime",
+            ),
             a("snapshots", Type::Number, "thread snapshots"),
             a("signals", Type::Number, "signals measured"),
             a("threads", Type::Number, "threads or goroutines in the latest snapshot"),
@@ -205,7 +230,11 @@ pub const KINDS: &[Kind] = &[
         selectors: &[],
         attributes: &[
             a("reason", Type::Word(REASONS), "why they wait"),
-            a("runtime", Type::Word(&["go", "java", "native", "python", "node", "kernel", "unknown"]), "language runtime"),
+            a(
+                "runtime",
+                Type::Word(&["go", "java", "native", "python", "node", "kernel", "unknown"]),
+                "language runtime",
+            ),
             a("role", Type::Text, "row of the role catalogue; empty when none fits"),
             a("idle", Type::Flag, "the role says that they wait harmlessly"),
             a("in_task", Type::Flag, "they wait inside a request or task, not between two"),
@@ -239,9 +268,17 @@ pub const KINDS: &[Kind] = &[
         doc: "threads that wait for a lock, and what is known of its holder",
         selectors: &[],
         attributes: &[
-            a("shape", Type::Word(&["cycle", "self", "lost-owner", "holder-stuck", "convoy", "class-init"]), "how the wait ends"),
+            a(
+                "shape",
+                Type::Word(&["cycle", "self", "lost-owner", "holder-stuck", "convoy", "class-init"]),
+                "how the wait ends",
+            ),
             a("proof", Type::Word(&["declared", "owner", "address", "inferred"]), "what the shape rests on"),
-            a("runtime", Type::Word(&["go", "java", "native", "python", "node", "kernel", "unknown"]), "language runtime"),
+            a(
+                "runtime",
+                Type::Word(&["go", "java", "native", "python", "node", "kernel", "unknown"]),
+                "language runtime",
+            ),
             a("reason", Type::Word(REASONS), "what most of them wait in"),
             a("kinds", Type::List, "all reasons among them"),
             a("members", Type::Number, "threads in the cycle, the holder included"),
@@ -264,7 +301,11 @@ pub const KINDS: &[Kind] = &[
         attributes: &[
             a("name", Type::Text, "name of the pool or library"),
             a("kind", Type::Word(&["threads", "connections", "permits"]), "what is bounded"),
-            a("runtime", Type::Word(&["go", "java", "native", "python", "node", "kernel", "unknown"]), "language runtime"),
+            a(
+                "runtime",
+                Type::Word(&["go", "java", "native", "python", "node", "kernel", "unknown"]),
+                "language runtime",
+            ),
             a("size", Type::Number, "threads of the pool"),
             a("blocked", Type::Number, "threads that wait at the most common place in their tasks"),
             a("blocked_share", Type::Number, "share of the pool that waits there, 0..1"),
@@ -284,7 +325,11 @@ pub const KINDS: &[Kind] = &[
         selectors: &[],
         attributes: &[
             a("name", Type::Text, "the name with # for the numbers"),
-            a("runtime", Type::Word(&["go", "java", "native", "python", "node", "kernel", "unknown"]), "language runtime"),
+            a(
+                "runtime",
+                Type::Word(&["go", "java", "native", "python", "node", "kernel", "unknown"]),
+                "language runtime",
+            ),
             a("count", Type::Number, "how many in the latest snapshot"),
             a("growth", Type::Number, "more than in the first snapshot"),
             a("moments", Type::Number, "snapshots"),
@@ -300,7 +345,11 @@ pub const KINDS: &[Kind] = &[
         selectors: &["signal"],
         attributes: &[
             a("signal", Type::Text, "name of the signal"),
-            a("verdict", Type::Word(&["growing", "falling", "flat", "step", "plateau", "cyclic", "insufficient"]), "shape"),
+            a(
+                "verdict",
+                Type::Word(&["growing", "falling", "flat", "step", "plateau", "cyclic", "insufficient"]),
+                "shape",
+            ),
             a("n", Type::Number, "samples"),
             a("span_s", Type::Number, "seconds from the first to the last"),
             a("first", Type::Number, "first value"),
@@ -349,7 +398,11 @@ pub const KINDS: &[Kind] = &[
         doc: "a limit that is set, or should be",
         selectors: &["kind"],
         attributes: &[
-            a("kind", Type::Word(&["memory", "memory-high", "gomemlimit", "gogc", "cpu", "gomaxprocs", "pids", "fds", "xmx"]), "which"),
+            a(
+                "kind",
+                Type::Word(&["memory", "memory-high", "gomemlimit", "gogc", "cpu", "gomaxprocs", "pids", "fds", "xmx"]),
+                "which",
+            ),
             a("value", Type::Number, "its value"),
             a("unset", Type::Flag, "known not to be set"),
             a("peak_share", Type::Number, "largest use to the limit, 0..1"),
@@ -362,7 +415,11 @@ pub const KINDS: &[Kind] = &[
         doc: "a process that was killed for memory",
         selectors: &[],
         attributes: &[
-            a("by", Type::Word(&["memcg", "global", "userspace", "counter", "exit"]), "who killed, or what tells of it"),
+            a(
+                "by",
+                Type::Word(&["memcg", "global", "userspace", "counter", "exit"]),
+                "who killed, or what tells of it",
+            ),
             a("victim", Type::Text, "name of the victim"),
             a("victim_share", Type::Number, "anonymous memory of the victim to the limit, 0..1"),
             a("limit_bytes", Type::Number, "the limit that was met"),
@@ -379,7 +436,11 @@ pub const KINDS: &[Kind] = &[
         attributes: &[
             a("collector", Type::Text, "go, or the collector's name"),
             a("cycles", Type::Number, "collections"),
-            a("cpu_percent", Type::Number, "share of the CPU over the life of the process, percent, at the last collection"),
+            a(
+                "cpu_percent",
+                Type::Number,
+                "share of the CPU over the life of the process, percent, at the last collection",
+            ),
             a("live_to_goal", Type::Number, "live heap to the goal, median of the last quarter, 0..1"),
             a("freed_share", Type::Number, "share of the heap that a collection frees, median of the last quarter"),
             a("per_s", Type::Number, "collections per second, last half"),
@@ -404,7 +465,11 @@ pub const KINDS: &[Kind] = &[
             a("threads_growth", Type::Number, "more than at the first line"),
             a("threads_per_proc", Type::Number, "threads at the last line per processor"),
             a("idle_threads_last", Type::Number, "threads without work at the last line"),
-            a("blocked_threads", Type::Number, "threads at the last line that are neither idle nor needed by a processor"),
+            a(
+                "blocked_threads",
+                Type::Number,
+                "threads at the last line that are neither idle nor needed by a processor",
+            ),
             a("threads_rising", Type::Number, "share of steps in which threads did not fall"),
         ],
     },
@@ -426,7 +491,11 @@ pub const KINDS: &[Kind] = &[
         doc: "the function that owns most of a profile",
         selectors: &["of"],
         attributes: &[
-            a("of", Type::Word(&["cpu", "off-cpu", "heap-inuse", "heap-alloc", "mutex", "block", "other"]), "what was sampled"),
+            a(
+                "of",
+                Type::Word(&["cpu", "off-cpu", "heap-inuse", "heap-alloc", "mutex", "block", "other"]),
+                "what was sampled",
+            ),
             a("culprit", Type::Text, "the user function that owns the cost"),
             a("leaf", Type::Text, "innermost function with the largest share"),
             a("self", Type::Number, "share of the leaf, 0..1"),

@@ -70,7 +70,10 @@ fn describe(case: &Case, runtime: Runtime, key: &Key<'_>, members: &[&Known<'_>]
     fact.set_known("creator", creator.map(|frame| case.tables.function(frame)));
     let waits = || members.iter().filter_map(|known| known.thread.waited_s);
     fact.set_known("min_wait_s", waits().min().map(f64::from));
-    fact.set("leaked", members.iter().filter(|known| known.thread.marks.leaked).map(|k| u64::from(k.thread.count)).sum::<u64>());
+    fact.set(
+        "leaked",
+        members.iter().filter(|known| known.thread.marks.leaked).map(|k| u64::from(k.thread.count)).sum::<u64>(),
+    );
     fact.sites = sites_of(&case.tables, stack, creator, runtime);
     for ((other, creator), _) in variants.iter().filter(|((other, _), _)| *other != stack).take(3) {
         for site in sites_of(&case.tables, *other, *creator, runtime) {
@@ -149,7 +152,8 @@ fn turnover(
     if !first.has_ids() || !last.has_ids() {
         return;
     }
-    let ids = |members: &[&Known<'_>]| -> HashSet<u64> { members.iter().map(|known| thread_key(known.thread)).collect() };
+    let ids =
+        |members: &[&Known<'_>]| -> HashSet<u64> { members.iter().map(|known| thread_key(known.thread)).collect() };
     let now = ids(members);
     fact.set("new_ids", now.iter().filter(|id| !first.ids.contains(id)).count());
     if let Some(before) = history[0].get(key) {
@@ -178,14 +182,23 @@ fn cite(
         let earlier = groups.get(key);
         let before = earlier.map_or(0, |members| size(members));
         let line = earlier.and_then(|members| members.iter().map(|known| known.thread.line).min()).unwrap_or(1);
-        fact.cites.push(Cite::new(census.placed.artifact, line, format!("{before} {noun} there in an earlier snapshot")));
+        fact.cites.push(Cite::new(
+            census.placed.artifact,
+            line,
+            format!("{before} {noun} there in an earlier snapshot"),
+        ));
     }
     if let (Some(orphans), Some(dead)) = (fact.number("orphans"), fact.number("dead_creators"))
         && orphans > 0.5
     {
-        let line = members.iter().find(|known| known.thread.created_in.is_some()).map_or(line, |known| known.thread.end - 1);
+        let line =
+            members.iter().find(|known| known.thread.created_in.is_some()).map_or(line, |known| known.thread.end - 1);
         let share = (orphans * 100.0).round();
-        fact.cites.push(Cite::new(artifact, line, format!("{share} % of them were started by {dead} goroutines that are gone")));
+        fact.cites.push(Cite::new(
+            artifact,
+            line,
+            format!("{share} % of them were started by {dead} goroutines that are gone"),
+        ));
     }
     if let Some(label) = common_label(case, population, members) {
         fact.cites.push(Cite::new(artifact, line, format!("all of them carry the label {label}")));

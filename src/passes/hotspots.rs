@@ -74,7 +74,8 @@ impl Shares {
 
     /// Functions by weight, the heaviest first.
     pub fn ranked<'a>(case: &'a Case, weights: &HashMap<FrameId, f64>) -> Vec<(FrameId, &'a str, f64)> {
-        let mut ranked: Vec<_> = weights.iter().map(|(&frame, &weight)| (frame, case.tables.function(frame), weight)).collect();
+        let mut ranked: Vec<_> =
+            weights.iter().map(|(&frame, &weight)| (frame, case.tables.function(frame), weight)).collect();
         ranked.sort_by(|a, b| b.2.total_cmp(&a.2).then(a.1.cmp(b.1)));
         ranked
     }
@@ -137,7 +138,13 @@ fn owners(case: &Case, profile: &Profile, shares: &Shares) -> Vec<(FrameId, f64)
             innermost.entry(case.tables.function(frame)).or_insert((frame, 0.0)).1 += row.weight;
         }
     }
-    let mut owners: Vec<(FrameId, &str, f64)> = innermost.into_iter().map(|(name, (frame, weight))| (frame, name, weight)).collect();
+    let mut owners: Vec<(FrameId, &str, f64)> =
+        innermost.into_iter().map(|(name, (frame, weight))| (frame, name, weight)).collect();
     owners.sort_by(|a, b| b.2.total_cmp(&a.2).then(a.1.cmp(b.1)));
-    owners.into_iter().filter(|(_, _, weight)| *weight > shares.total * 0.02).take(5).map(|(frame, _, weight)| (frame, weight)).collect()
+    owners
+        .into_iter()
+        .filter(|(_, _, weight)| *weight > shares.total * 0.02)
+        .take(5)
+        .map(|(frame, _, weight)| (frame, weight))
+        .collect()
 }

@@ -37,9 +37,16 @@ pub fn judge_all(case: &Case) -> Vec<Judged<'_>> {
 /// The limit that a signal runs into.
 fn limit_of(case: &Case, signal: &Signal) -> Option<f64> {
     match signal.name.as_str() {
-        "cgroup.memory.current" | "cgroup.memory.anon" | "cgroup.memory.working_set" | "process.memory.usage"
-        | "process.memory.rss_anon" | "go.memory.live_after_gc" | "cgroup.memory.shmem" => memory_limit(case, signal.subject).map(|(limit, _)| limit),
-        "process.open_file_descriptor.count" => setting(case, signal.subject, &["process.open_file_descriptor.limit"]).map(|s| s.value),
+        "cgroup.memory.current"
+        | "cgroup.memory.anon"
+        | "cgroup.memory.working_set"
+        | "process.memory.usage"
+        | "process.memory.rss_anon"
+        | "go.memory.live_after_gc"
+        | "cgroup.memory.shmem" => memory_limit(case, signal.subject).map(|(limit, _)| limit),
+        "process.open_file_descriptor.count" => {
+            setting(case, signal.subject, &["process.open_file_descriptor.limit"]).map(|s| s.value)
+        }
         "cgroup.pids.current" => setting(case, signal.subject, &["cgroup.pids.limit"]).map(|s| s.value),
         _ => None,
     }
@@ -122,7 +129,8 @@ fn trend(judged: &Judged<'_>, facts: &mut Facts) {
     fact.set_known("limit_share", judged.limit.map(|limit| growth.max / limit));
     let alive = signal.while_alive();
     if let (Some(first), Some(last)) = (alive.first(), alive.last()) {
-        let over = if signal.clock.is_time() { format!(" over {}", units::duration(growth.span_s)) } else { String::new() };
+        let over =
+            if signal.clock.is_time() { format!(" over {}", units::duration(growth.span_s)) } else { String::new() };
         let says = format!(
             "{} went from {} to {}{over} ({} samples, {})",
             signal.title(),
@@ -148,7 +156,12 @@ fn level(signal: &Signal, facts: &mut Facts) {
     }
     let says = match signal.kind {
         SeriesKind::Counter => format!("{} rose by {}", signal.title(), amount(last.value - first.value, signal.unit)),
-        _ => format!("{} stood at {} at most, {} at the end", signal.title(), amount(peak.value, signal.unit), amount(last.value, signal.unit)),
+        _ => format!(
+            "{} stood at {} at most, {} at the end",
+            signal.title(),
+            amount(peak.value, signal.unit),
+            amount(last.value, signal.unit)
+        ),
     };
     fact.cites.push(Cite { place: peak.place, says });
     facts.push(fact);
@@ -161,7 +174,8 @@ fn ratios(case: &Case, subject: SubjectId, facts: &mut Facts) {
         let (first, last) = (signal.first()?, signal.last()?);
         (signal.samples.len() > 1).then_some((last.value - first.value, last))
     };
-    if let (Some((throttled, at)), Some((periods, _))) = (growth("cgroup.cpu.throttled_periods"), growth("cgroup.cpu.periods"))
+    if let (Some((throttled, at)), Some((periods, _))) =
+        (growth("cgroup.cpu.throttled_periods"), growth("cgroup.cpu.periods"))
         && periods > 0.0
     {
         let mut fact = Fact::new("level", subject);
@@ -173,13 +187,17 @@ fn ratios(case: &Case, subject: SubjectId, facts: &mut Facts) {
         });
         facts.push(fact);
     }
-    if let (Some((refaults, at)), Some((faults, _))) = (growth("cgroup.memory.workingset_refault_file"), growth("cgroup.memory.pgfault"))
+    if let (Some((refaults, at)), Some((faults, _))) =
+        (growth("cgroup.memory.workingset_refault_file"), growth("cgroup.memory.pgfault"))
         && faults > 0.0
     {
         let mut fact = Fact::new("level", subject);
         let share = refaults / faults;
         fact.set("signal", "cgroup.memory.refault_share").set("last", share).set("max", share).set("delta", refaults);
-        fact.cites.push(Cite { place: at.place, says: format!("{refaults} pages of files were read again after they had been evicted") });
+        fact.cites.push(Cite {
+            place: at.place,
+            says: format!("{refaults} pages of files were read again after they had been evicted"),
+        });
         facts.push(fact);
     }
 }
@@ -213,7 +231,11 @@ fn memory(case: &Case, subject: SubjectId, facts: &mut Facts) {
         }
     };
     // What grew in all: the parts that grew, since cache that is pushed out hides a leak in the total.
-    let growth: f64 = parts.iter().filter(|(part, _)| matches!(*part, "anon" | "file" | "kernel")).map(|(_, s)| grew_of(s).max(0.0)).sum();
+    let growth: f64 = parts
+        .iter()
+        .filter(|(part, _)| matches!(*part, "anon" | "file" | "kernel"))
+        .map(|(_, s)| grew_of(s).max(0.0))
+        .sum();
     for (part, signal) in parts {
         let alive = signal.while_alive();
         let Some(last) = alive.last() else { continue };
@@ -228,9 +250,15 @@ fn memory(case: &Case, subject: SubjectId, facts: &mut Facts) {
             fact.set("share_of_growth", grew / growth);
         }
         fact.set_known("share_of_limit", limit.map(|(limit, _)| last.value / limit));
-        let of_limit = limit.map_or(String::new(), |(limit, _)| format!(", {} of the limit of {}", units::share(last.value / limit), units::bytes(limit)));
+        let of_limit = limit.map_or(String::new(), |(limit, _)| {
+            format!(", {} of the limit of {}", units::share(last.value / limit), units::bytes(limit))
+        });
         let sign = if grew < 0.0 { "less" } else { "more" };
-        let says = format!("{part} memory is {}{of_limit}; {} {sign} than at the first sample", units::bytes(last.value), units::bytes(grew.abs()));
+        let says = format!(
+            "{part} memory is {}{of_limit}; {} {sign} than at the first sample",
+            units::bytes(last.value),
+            units::bytes(grew.abs())
+        );
         fact.cites.push(Cite { place: last.place, says });
         facts.push(fact);
     }
@@ -242,7 +270,8 @@ fn limits(case: &Case, subject: SubjectId, facts: &mut Facts) {
         fact.set("kind", "memory").set("value", value).set("unset", false);
         let used = case.signal(subject, "cgroup.memory.current").and_then(Signal::peak);
         fact.set_known("peak_share", used.map(|used| used.value / value));
-        let hits = ["cgroup.memory.events.max", "cgroup.memory.failcnt"].iter().find_map(|name| case.signal(subject, name));
+        let hits =
+            ["cgroup.memory.events.max", "cgroup.memory.failcnt"].iter().find_map(|name| case.signal(subject, name));
         fact.set_known("hits", hits.and_then(|s| Some(s.last()?.value - s.first()?.value)));
         fact.cites.push(Cite { place: at.place, says: format!("the memory limit is {}", units::bytes(value)) });
         facts.push(fact);
@@ -251,7 +280,9 @@ fn limits(case: &Case, subject: SubjectId, facts: &mut Facts) {
         fact.set("kind", "memory").set("unset", true);
         facts.push(fact);
     }
-    for (signal, kind) in [("go.memory.limit", "gomemlimit"), ("cgroup.memory.high", "memory-high"), ("cgroup.pids.limit", "pids")] {
+    for (signal, kind) in
+        [("go.memory.limit", "gomemlimit"), ("cgroup.memory.high", "memory-high"), ("cgroup.pids.limit", "pids")]
+    {
         let Some(found) = case.signal(subject, signal) else { continue };
         let mut fact = Fact::new("limit", subject);
         // The runtime prints the largest number for "none".
@@ -259,7 +290,8 @@ fn limits(case: &Case, subject: SubjectId, facts: &mut Facts) {
         fact.set("kind", kind).set("unset", value.is_none()).set_known("value", value);
         fact.set_known("of_memory", value.zip(memory_limit(case, subject)).map(|(value, (limit, _))| value / limit));
         if let Some(sample) = found.last() {
-            let says = value.map_or(format!("{signal} is not set"), |value| format!("{signal} is {}", units::number(value)));
+            let says =
+                value.map_or(format!("{signal} is not set"), |value| format!("{signal} is {}", units::number(value)));
             fact.cites.push(Cite { place: sample.place, says });
         }
         facts.push(fact);
@@ -290,7 +322,10 @@ fn couplings(case: &Case, facts: &mut Facts) {
             fact.set("a_per_b", found.a_per_b);
             if let Some(last) = first.last() {
                 let per = amount(found.a_per_b, first.unit);
-                fact.cites.push(Cite { place: last.place, says: format!("{a} goes with {b}: {per} each (r = {:.3})", found.r) });
+                fact.cites.push(Cite {
+                    place: last.place,
+                    says: format!("{a} goes with {b}: {per} each (r = {:.3})", found.r),
+                });
             }
             facts.push(fact);
         }
@@ -313,8 +348,13 @@ fn gc(case: &Case, placed: &crate::case::Placed<postmortem_parsers::evidence::Ev
     if n == 0 {
         return;
     }
-    let (live, goal, end, percent) = (column("heap_live_bytes"), column("heap_goal_bytes"), column("heap_end_bytes"), column("gc_cpu_percent"));
-    let times: Vec<f64> = events.rows.iter().map(|(when, _)| if let postmortem_parsers::evidence::When::Uptime(t) = when { *t } else { 0.0 }).collect();
+    let (live, goal, end, percent) =
+        (column("heap_live_bytes"), column("heap_goal_bytes"), column("heap_end_bytes"), column("gc_cpu_percent"));
+    let times: Vec<f64> = events
+        .rows
+        .iter()
+        .map(|(when, _)| if let postmortem_parsers::evidence::When::Uptime(t) = when { *t } else { 0.0 })
+        .collect();
     let tail = n - (n / 4).max(1)..n;
     let mut fact = Fact::new("gc", placed.subject);
     fact.set("collector", "go").set("cycles", n).set("cpu_percent", percent[n - 1]).set("live_bytes", live[n - 1]);
@@ -359,7 +399,9 @@ fn sched(placed: &crate::case::Placed<postmortem_parsers::evidence::Events>, fac
     let idle = (0..n).filter(|&row| value(row, "idleprocs") > 0.0).count();
     fact.set("idle_share", idle as f64 / n as f64);
     let threads: Vec<f64> = (0..n).map(|row| value(row, "threads")).collect();
-    fact.set("threads_first", threads[0]).set("threads_last", threads[n - 1]).set("threads_growth", threads[n - 1] - threads[0]);
+    fact.set("threads_first", threads[0])
+        .set("threads_last", threads[n - 1])
+        .set("threads_growth", threads[n - 1] - threads[0]);
     fact.set("threads_per_proc", threads[n - 1] / procs.max(1.0));
     let idle_threads = value(n - 1, "idlethreads");
     fact.set("idle_threads_last", idle_threads);
@@ -372,7 +414,11 @@ fn sched(placed: &crate::case::Placed<postmortem_parsers::evidence::Events>, fac
     fact.cites.push(Cite::new(
         placed.artifact,
         line,
-        format!("{} threads ({idle_threads} idle) for {procs} processors, {} runnable goroutines wait", threads[n - 1], queue(n - 1)),
+        format!(
+            "{} threads ({idle_threads} idle) for {procs} processors, {} runnable goroutines wait",
+            threads[n - 1],
+            queue(n - 1)
+        ),
     ));
     fact.cites.push(Cite::new(placed.artifact, events.rows[0].1, format!("{} threads at the first line", threads[0])));
     facts.push(fact);

@@ -115,7 +115,8 @@ const TASK_WAITS: &[&str] = &[
 fn named_pools(case: &Case, population: &Population<'_>, facts: &mut Facts) {
     let before = by_family(case, population.first());
     for (name, members) in by_family(case, population.latest()) {
-        let busy: Vec<&&Known<'_>> = members.iter().filter(|known| known.stack.in_task && known.stack.is_user).collect();
+        let busy: Vec<&&Known<'_>> =
+            members.iter().filter(|known| known.stack.in_task && known.stack.is_user).collect();
         if members.len() < 2 || busy.is_empty() {
             continue;
         }
@@ -132,7 +133,12 @@ fn named_pools(case: &Case, population: &Population<'_>, facts: &mut Facts) {
         fact.set("reason", reason).set("site", site).set("sleeping", reason == "sleep");
         let on_tasks = blocked
             .iter()
-            .filter(|known| case.tables.functions(known.thread.stack).take(12).any(|f| TASK_WAITS.iter().any(|w| f.ends_with(w) || f == *w)))
+            .filter(|known| {
+                case.tables
+                    .functions(known.thread.stack)
+                    .take(12)
+                    .any(|f| TASK_WAITS.iter().any(|w| f.ends_with(w) || f == *w))
+            })
             .count();
         fact.set("self_wait", on_tasks * 2 > blocked.len());
         common(case, population, &blocked, &mut fact);
@@ -172,7 +178,8 @@ fn families(case: &Case, population: &Population<'_>, facts: &mut Facts) {
         let idle = members.iter().filter(|known| known.is_idle()).count();
         fact.set("idle_share", idle as f64 / members.len() as f64).set("reason", reason);
         fact.set("system", members.iter().all(|known| known.thread.marks.system));
-        let numbers: BTreeSet<String> = members.iter().filter_map(|known| first_number(case.tables.text(known.thread.name))).collect();
+        let numbers: BTreeSet<String> =
+            members.iter().filter_map(|known| first_number(case.tables.text(known.thread.name))).collect();
         fact.set("pools", numbers.len());
         let mut stacks: BTreeMap<_, usize> = BTreeMap::new();
         for known in &members {
@@ -182,7 +189,11 @@ fn families(case: &Case, population: &Population<'_>, facts: &mut Facts) {
             fact.sites = sites_of(&case.tables, stack, None, population.runtime);
         }
         let artifact = population.latest().placed.artifact;
-        fact.cites.push(Cite::new(artifact, members[0].thread.line, format!("{} threads named \"{name}\", most in {reason}", members.len())));
+        fact.cites.push(Cite::new(
+            artifact,
+            members[0].thread.line,
+            format!("{} threads named \"{name}\", most in {reason}", members.len()),
+        ));
         if population.censuses.len() > 1 {
             let census = population.first();
             fact.cites.push(Cite::new(census.placed.artifact, 1, format!("{first} of them in the first snapshot")));

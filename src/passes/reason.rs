@@ -129,7 +129,9 @@ fn go_header(state: &str, frames: Option<Reason>) -> Reason {
         "syscall" => "syscall",
         "sleep" => "sleep",
         "waiting for cgo callback" => "cgo",
-        _ if state.starts_with("GC ") || state.starts_with("garbage collection") || state == "wait for GC cycle" => "gc",
+        _ if state.starts_with("GC ") || state.starts_with("garbage collection") || state == "wait for GC cycle" => {
+            "gc"
+        }
         _ => "unknown",
     }
 }
@@ -173,7 +175,10 @@ fn java_frames(tables: &Tables, stack: StackId) -> Option<Reason> {
     if let Some((_, reason)) = JAVA_FRAMES.iter().find(|(suffix, _)| top.ends_with(suffix)) {
         return Some(reason);
     }
-    if top.ends_with("Unsafe.park") || top.ends_with("VirtualThread.park") || top.ends_with("VirtualThread.yieldContinuation") {
+    if top.ends_with("Unsafe.park")
+        || top.ends_with("VirtualThread.park")
+        || top.ends_with("VirtualThread.yieldContinuation")
+    {
         let near = || frames.iter().take(12).map(|&frame| tables.function(frame));
         if near().any(|function| function.ends_with("NioSocketImpl.park")) {
             return Some("network-io");
@@ -264,7 +269,10 @@ mod tests {
         let go = |state, frames: &[&str]| reason(Runtime::Go, state, frames);
         // The second writer waits on the RWMutex's own mutex.
         assert_eq!(
-            go("sync.Mutex.Lock", &["internal/sync.(*Mutex).lockSlow", "sync.(*Mutex).Lock", "sync.(*RWMutex).Lock", "main.f"]),
+            go(
+                "sync.Mutex.Lock",
+                &["internal/sync.(*Mutex).lockSlow", "sync.(*Mutex).Lock", "sync.(*RWMutex).Lock", "main.f"]
+            ),
             "rwmutex-write"
         );
         assert_eq!(go("semacquire", &["sync.runtime_Semacquire", "sync.(*WaitGroup).Wait", "main.f"]), "waitgroup");
@@ -285,7 +293,10 @@ mod tests {
         assert_eq!(java("RUNNABLE", &["com.acme.A.b"]), "running");
         assert_eq!(java("BLOCKED (on object monitor)", &["com.acme.A.b"]), "monitor-enter");
         assert_eq!(java("WAITING (on object monitor)", &["java.lang.Object.wait0"]), "monitor-wait");
-        assert_eq!(java("WAITING (parking)", &["jdk.internal.misc.Unsafe.park", "java.util.concurrent.Semaphore.acquire"]), "semaphore");
+        assert_eq!(
+            java("WAITING (parking)", &["jdk.internal.misc.Unsafe.park", "java.util.concurrent.Semaphore.acquire"]),
+            "semaphore"
+        );
         assert_eq!(java("TIMED_WAITING (sleeping)", &["java.lang.Thread.sleep0"]), "sleep");
     }
 

@@ -76,7 +76,11 @@ impl Catalogue {
     /// The first row that fits a stack; later rows are the more general ones.
     pub fn role_of(&self, tables: &Tables, stack: StackId, creator: &str, runtime: Runtime) -> Option<&Role> {
         let functions: Vec<&str> = tables.functions(stack).collect();
-        self.rows.iter().filter(|(of, _)| *of == runtime).map(|(_, role)| role).find(|role| fits(role, &functions, creator))
+        self.rows
+            .iter()
+            .filter(|(of, _)| *of == runtime)
+            .map(|(_, role)| role)
+            .find(|role| fits(role, &functions, creator))
     }
 }
 

@@ -139,7 +139,9 @@ impl Stacks {
         }
         let mut pairs: Vec<(Runtime, StackId, Option<FrameId>)> = RUNTIMES
             .iter()
-            .flat_map(|&runtime| threads_of(case, runtime).map(move |thread| (runtime, thread.stack, thread.created_by)))
+            .flat_map(|&runtime| {
+                threads_of(case, runtime).map(move |thread| (runtime, thread.stack, thread.created_by))
+            })
             .collect::<HashSet<_>>()
             .into_iter()
             .collect();
@@ -162,7 +164,8 @@ impl Stacks {
     }
 
     fn know<'a>(&'a self, tables: &Tables, thread: &'a Thread, runtime: Runtime) -> Known<'a> {
-        static NOTHING: StackInfo = StackInfo { reason: None, site: None, is_user: false, in_task: false, is_main: false };
+        static NOTHING: StackInfo =
+            StackInfo { reason: None, site: None, is_user: false, in_task: false, is_main: false };
         let stack = self.by_runtime.get(&runtime).and_then(|all| all.get(thread.stack.index())).unwrap_or(&NOTHING);
         let role = self.roles.get(&(runtime, thread.stack, thread.created_by)).map(|&index| &self.catalogue[index]);
         Known { thread, reason: reason::of_thread(tables, thread, runtime, stack.reason), role, stack }
@@ -203,7 +206,9 @@ const TASK_MARKS: &[&str] = &[
 fn in_task(tables: &Tables, stack: StackId, runtime: Runtime) -> bool {
     let marked = tables.functions(stack).any(|function| TASK_MARKS.iter().any(|mark| function.ends_with(mark)));
     match runtime {
-        Runtime::Java => marked && !tables.functions(stack).any(|function| function.ends_with("ThreadPoolExecutor.getTask")),
+        Runtime::Java => {
+            marked && !tables.functions(stack).any(|function| function.ends_with("ThreadPoolExecutor.getTask"))
+        }
         _ => marked,
     }
 }
@@ -223,7 +228,13 @@ pub fn populations<'a>(case: &'a Case, stacks: &'a Stacks) -> Vec<Population<'a>
                 .map(|placed| Census {
                     placed,
                     threads: placed.what.threads.iter().map(|t| stacks.know(&case.tables, t, runtime)).collect(),
-                    ids: placed.what.threads.iter().filter(|t| t.count == 1 && has_id(&placed.what)).map(thread_key).collect(),
+                    ids: placed
+                        .what
+                        .threads
+                        .iter()
+                        .filter(|t| t.count == 1 && has_id(&placed.what))
+                        .map(thread_key)
+                        .collect(),
                 })
                 .collect();
             Population { subject, runtime, censuses }
@@ -278,7 +289,9 @@ pub fn sites_of(tables: &Tables, stack: StackId, created_by: Option<FrameId>, ru
         None => {
             let library = frames.iter().copied().find(|&frame| {
                 let function = tables.function(frame);
-                !(function.starts_with("runtime.") || function.starts_with("internal/") || function.starts_with("sync."))
+                !(function.starts_with("runtime.")
+                    || function.starts_with("internal/")
+                    || function.starts_with("sync."))
             });
             sites.extend(library.or(frames.first().copied()).map(|frame| site(tables, frame, "blocked")));
         }

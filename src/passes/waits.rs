@@ -16,7 +16,8 @@ pub fn state(case: &Case, population: &Population<'_>, facts: &mut Facts) {
         Runtime::Go => go_clusters(case, population.latest()),
         _ => owner_graph(case, population.latest()),
     };
-    let mut found: Vec<Wait> = found.into_iter().filter(|wait| !wait.waiters.is_empty() || !wait.members.is_empty()).collect();
+    let mut found: Vec<Wait> =
+        found.into_iter().filter(|wait| !wait.waiters.is_empty() || !wait.members.is_empty()).collect();
     found.sort_by_key(|wait| (std::cmp::Reverse(wait.everybody().len()), wait.waiters.clone()));
     for wait in found {
         let fact = wait.fact(case, population);
@@ -55,13 +56,23 @@ impl Wait {
         let main_reason = reasons.iter().max_by_key(|(_, count)| **count).map_or("unknown", |(reason, _)| reason);
         let mut fact = Fact::new("wait", population.subject);
         fact.set("shape", self.shape).set("proof", self.proof).set("runtime", population.runtime.as_str());
-        fact.set("reason", main_reason).set("kinds", everybody.iter().map(of).map(|k| k.reason.to_owned()).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>());
+        fact.set("reason", main_reason).set(
+            "kinds",
+            everybody
+                .iter()
+                .map(of)
+                .map(|k| k.reason.to_owned())
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect::<Vec<_>>(),
+        );
         fact.set("members", self.members.len()).set("waiters", self.waiters.len());
         fact.set("in_task", lock_waiters.iter().any(|known| known.stack.in_task));
         // A slow holder is not stuck; the holder in a deadlock is.
         let stuck = if self.shape == "convoy" { self.waiters.len() } else { everybody.len() };
         fact.set("count", stuck);
-        let places: BTreeSet<&str> = lock_waiters.iter().filter_map(|k| k.stack.site).map(|f| case.tables.function(f)).collect();
+        let places: BTreeSet<&str> =
+            lock_waiters.iter().filter_map(|k| k.stack.site).map(|f| case.tables.function(f)).collect();
         fact.set("lock_sites", places.len());
         fact.set_known("min_wait_s", lock_waiters.iter().filter_map(|k| k.thread.waited_s).min().map(f64::from));
         fact.set("moments", population.censuses.len());
@@ -83,7 +94,9 @@ impl Wait {
         let before: HashSet<u64> = first
             .threads
             .iter()
-            .filter(|known| waits_for_owner(known) && known.stack.site.is_some_and(|f| places.contains(case.tables.function(f))))
+            .filter(|known| {
+                waits_for_owner(known) && known.stack.site.is_some_and(|f| places.contains(case.tables.function(f)))
+            })
             .map(|known| thread_key(known.thread))
             .collect();
         let now: HashSet<u64> =
@@ -150,7 +163,11 @@ impl Wait {
         if let Some(index) = self.holder {
             let known = &census.threads[index];
             let place = known.stack.site.map_or("", |frame| case.tables.function(frame));
-            fact.cites.push(Cite::new(artifact, known.thread.line, format!("{} is past the lock: {} at {place}", name(known), known.reason)));
+            fact.cites.push(Cite::new(
+                artifact,
+                known.thread.line,
+                format!("{} is past the lock: {} at {place}", name(known), known.reason),
+            ));
         }
     }
 }
@@ -197,7 +214,8 @@ fn owner_graph(case: &Case, census: &Census<'_>) -> Vec<Wait> {
             wait.waiters.insert(start);
         } else {
             wait.shape = "cycle";
-            let is_declared = circle.iter().all(|&index| declared.contains(case.tables.text(census.threads[index].thread.name)));
+            let is_declared =
+                circle.iter().all(|&index| declared.contains(case.tables.text(census.threads[index].thread.name)));
             wait.proof = if is_declared { "declared" } else { "owner" };
             wait.members.extend(&circle);
             if !circle.contains(&start) {
@@ -233,7 +251,14 @@ fn follow(start: usize, first: usize, next: &[Option<usize>]) -> (usize, BTreeSe
 }
 
 fn declared_names<'a>(case: &'a Case, census: &Census<'_>) -> HashSet<&'a str> {
-    census.placed.what.deadlocks.iter().flat_map(|deadlock| &deadlock.members).map(|(name, _)| case.tables.text(*name)).collect()
+    census
+        .placed
+        .what
+        .deadlocks
+        .iter()
+        .flat_map(|deadlock| &deadlock.members)
+        .map(|(name, _)| case.tables.text(*name))
+        .collect()
 }
 
 fn say_owners(case: &Case, census: &Census<'_>, wait: &mut Wait, wants: &[Option<u64>], next: &[Option<usize>]) {
@@ -301,7 +326,8 @@ fn go_clusters(case: &Case, census: &Census<'_>) -> Vec<Wait> {
     let waited: BTreeSet<&str> = waiting.iter().map(|&index| place(index)).collect();
     let mut joined: BTreeMap<&str, &str> = waited.iter().map(|&name| (name, name)).collect();
     for &index in &waiting {
-        let here: Vec<&str> = domains(case, &census.threads[index]).into_iter().filter(|name| waited.contains(name)).collect();
+        let here: Vec<&str> =
+            domains(case, &census.threads[index]).into_iter().filter(|name| waited.contains(name)).collect();
         for other in here.iter().skip(1) {
             let (a, b) = (root(&joined, here[0]), root(&joined, other));
             let (low, high) = if a < b { (a, b) } else { (b, a) };
@@ -337,12 +363,23 @@ fn judge_cluster(case: &Case, census: &Census<'_>, waiters: BTreeSet<usize>, gua
         return Wait { shape: "convoy", proof: "inferred", waiters, holder: Some(busy), ..Wait::default() };
     }
     if let Some(circle) = address_circle(census, &waiters) {
-        let says = circle.iter().take(4).map(|&index| (index, "waits for a lock inside an object that the next of the circle works on".to_owned())).collect();
+        let says = circle
+            .iter()
+            .take(4)
+            .map(|&index| (index, "waits for a lock inside an object that the next of the circle works on".to_owned()))
+            .collect();
         return Wait { shape: "cycle", proof: "address", members: circle, waiters, says, ..Wait::default() };
     }
     if !candidates.is_empty() {
         let holder = candidates.first().copied();
-        return Wait { shape: "holder-stuck", proof: "inferred", members: candidates, waiters, holder, ..Wait::default() };
+        return Wait {
+            shape: "holder-stuck",
+            proof: "inferred",
+            members: candidates,
+            waiters,
+            holder,
+            ..Wait::default()
+        };
     }
     let place = |index: &usize| census.threads[*index].stack.site;
     let places: HashSet<_> = waiters.iter().map(place).collect();
@@ -358,7 +395,12 @@ fn judge_cluster(case: &Case, census: &Census<'_>, waiters: BTreeSet<usize>, gua
 }
 
 /// Goroutines that may be past the lock: they are in the same type or function, and not in line for it.
-fn holder_candidates(case: &Case, census: &Census<'_>, waiters: &BTreeSet<usize>, guarded: &BTreeSet<&str>) -> BTreeSet<usize> {
+fn holder_candidates(
+    case: &Case,
+    census: &Census<'_>,
+    waiters: &BTreeSet<usize>,
+    guarded: &BTreeSet<&str>,
+) -> BTreeSet<usize> {
     let parents: HashSet<u64> = waiters.iter().filter_map(|&index| census.threads[index].thread.created_in).collect();
     (0..census.threads.len())
         .filter(|index| !waiters.contains(index))
@@ -370,10 +412,8 @@ fn holder_candidates(case: &Case, census: &Census<'_>, waiters: &BTreeSet<usize>
             // Who started the waiters and waits for them to end is a victim.
             let is_parent = parents.contains(&known.thread.id)
                 && matches!(known.reason, "waitgroup" | "chan-receive" | "select" | "sleep");
-            let started_there = known
-                .thread
-                .created_by
-                .is_some_and(|frame| guarded.contains(domain(case.tables.function(frame))));
+            let started_there =
+                known.thread.created_by.is_some_and(|frame| guarded.contains(domain(case.tables.function(frame))));
             !is_parent && (started_there || domains(case, known).iter().any(|name| guarded.contains(name)))
         })
         .collect()

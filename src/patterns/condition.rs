@@ -73,16 +73,22 @@ pub fn read(attribute: &str, of: Type, value: &toml::Value) -> Result<Condition,
         Type::Number => match value {
             toml::Value::Integer(number) => Ok(exactly(*number as f64)),
             toml::Value::Float(number) => Ok(exactly(*number)),
-            toml::Value::String(text) => range(text).ok_or_else(|| format!("{attribute}: cannot read the range {text:?}; write >=5, <0.3, 2..8 or 0.8..1.25 of anchor.count")),
+            toml::Value::String(text) => range(text).ok_or_else(|| {
+                format!(
+                    "{attribute}: cannot read the range {text:?}; write >=5, <0.3, 2..8 or 0.8..1.25 of anchor.count"
+                )
+            }),
             _ => wrong("a number or a range"),
         },
         Type::Text | Type::List | Type::Word(_) => {
             let words: Vec<String> = match value {
                 toml::Value::String(text) => vec![text.clone()],
-                toml::Value::Array(items) => match items.iter().map(|item| item.as_str().map(str::to_owned)).collect() {
-                    Some(words) => words,
-                    None => return wrong("a word or a list of words"),
-                },
+                toml::Value::Array(items) => {
+                    match items.iter().map(|item| item.as_str().map(str::to_owned)).collect() {
+                        Some(words) => words,
+                        None => return wrong("a word or a list of words"),
+                    }
+                }
                 _ => return wrong("a word or a list of words"),
             };
             let negated = words.iter().filter(|word| word.starts_with('!')).count();
@@ -96,7 +102,9 @@ pub fn read(attribute: &str, of: Type, value: &toml::Value) -> Result<Condition,
             }
             match negated {
                 0 => Ok(Condition::OneOf(words)),
-                all if all == words.len() => Ok(Condition::NoneOf(words.iter().map(|word| word[1..].to_owned()).collect())),
+                all if all == words.len() => {
+                    Ok(Condition::NoneOf(words.iter().map(|word| word[1..].to_owned()).collect()))
+                }
                 _ => Err(format!("{attribute}: either all words begin with ! or none does")),
             }
         }
@@ -135,7 +143,8 @@ fn range(text: &str) -> Option<Condition> {
 
 fn number(text: &str) -> Option<f64> {
     let text = text.trim();
-    let units = [("KiB", 1024.0), ("MiB", 1_048_576.0), ("GiB", 1_073_741_824.0), ("min", 60.0), ("h", 3600.0), ("s", 1.0)];
+    let units =
+        [("KiB", 1024.0), ("MiB", 1_048_576.0), ("GiB", 1_073_741_824.0), ("min", 60.0), ("h", 3600.0), ("s", 1.0)];
     for (unit, scale) in units {
         if let Some(digits) = text.strip_suffix(unit) {
             return digits.trim().parse::<f64>().ok().map(|value| value * scale);
@@ -148,7 +157,8 @@ impl Condition {
     /// Tests an attribute of a fact.
     pub fn test(&self, attribute: &str, fact: &Fact, anchor: &Fact) -> Truth {
         let Some(value) = fact.attributes.get(attribute) else { return Truth::Unknown };
-        let any = |words: &[String], texts: &[&str]| words.iter().any(|word| texts.iter().any(|text| glob::fits(word, text)));
+        let any =
+            |words: &[String], texts: &[&str]| words.iter().any(|word| texts.iter().any(|text| glob::fits(word, text)));
         match (self, value) {
             (Condition::Is(expected), Value::Flag(flag)) => Truth::from(expected == flag),
             (Condition::OneOf(words), Value::Text(text)) => any(words, &[text]).into(),
@@ -179,7 +189,9 @@ impl Condition {
 
 /// Tests all conditions on a fact.
 pub fn holds(conditions: &Where, fact: &Fact, anchor: &Fact) -> Truth {
-    conditions.iter().fold(Truth::Yes, |truth, (attribute, condition)| truth.and(condition.test(attribute, fact, anchor)))
+    conditions
+        .iter()
+        .fold(Truth::Yes, |truth, (attribute, condition)| truth.and(condition.test(attribute, fact, anchor)))
 }
 
 /// Whether a fact is the measurement that the conditions choose: all conditions on selectors hold.

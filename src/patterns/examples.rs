@@ -40,7 +40,10 @@ pub fn run(pattern: &Pattern) -> Result<Vec<Run>> {
             let fault = match (matches, loud) {
                 _ if !unknown.is_empty() => Some(format!("not recognised: {}", unknown.join(", "))),
                 (true, 0) => Some(match report.findings.first() {
-                    Some(weak) => format!("only suspected: {:?}", weak.score.iter().map(|p| (p.weight, p.says.as_str())).collect::<Vec<_>>()),
+                    Some(weak) => format!(
+                        "only suspected: {:?}",
+                        weak.score.iter().map(|p| (p.weight, p.says.as_str())).collect::<Vec<_>>()
+                    ),
                     None => "not found".to_owned(),
                 }),
                 (false, loud) if loud > 0 => Some(format!("found, and must not be: {}", report.findings[0].summary)),

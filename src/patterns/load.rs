@@ -79,7 +79,8 @@ pub fn built_in() -> Result<Vec<Pattern>> {
 /// # Errors
 /// When the folder cannot be read or a pattern is not well formed.
 pub fn from_dir(dir: &Path) -> Result<Vec<Pattern>> {
-    let entries = std::fs::read_dir(dir).with_context(|| format!("cannot read the pattern folder {}", dir.display()))?;
+    let entries =
+        std::fs::read_dir(dir).with_context(|| format!("cannot read the pattern folder {}", dir.display()))?;
     let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     files.sort();
@@ -118,7 +119,8 @@ fn read(id: &str, text: &str) -> Result<Pattern> {
         }
     }
     let anchor_kind = head.anchors[0].fact.clone();
-    let clause = |raw: RawClause, anchor: bool| clause(raw.fact, raw.on, raw.conditions, raw.says, &anchor_kind, anchor);
+    let clause =
+        |raw: RawClause, anchor: bool| clause(raw.fact, raw.on, raw.conditions, raw.says, &anchor_kind, anchor);
     let weighted = |raw: RawWeighted, against: bool| -> Result<Weighted> {
         if !FAMILIES.contains(&raw.family.as_str()) {
             bail!("unknown family {:?}; there are {}", raw.family, FAMILIES.join(", "));
@@ -154,7 +156,14 @@ fn read(id: &str, text: &str) -> Result<Pattern> {
     })
 }
 
-fn clause(fact: String, on: Option<String>, conditions: toml::Table, says: String, anchor: &str, is_anchor: bool) -> Result<Clause> {
+fn clause(
+    fact: String,
+    on: Option<String>,
+    conditions: toml::Table,
+    says: String,
+    anchor: &str,
+    is_anchor: bool,
+) -> Result<Clause> {
     let kind_name = if fact.is_empty() { anchor } else { &fact };
     if is_anchor && fact.is_empty() {
         bail!("a [[match]] names its fact");
@@ -221,7 +230,9 @@ fn sections(body: &str) -> Result<Sections> {
         if let Some(title) = line.strip_prefix("## ") {
             heading = title.trim();
             if !["What it means", "How to confirm", "Fix", "References", "Examples"].contains(&heading) {
-                bail!("unknown heading {heading:?}; there are What it means, How to confirm, Fix, References, Examples");
+                bail!(
+                    "unknown heading {heading:?}; there are What it means, How to confirm, Fix, References, Examples"
+                );
             }
             continue;
         }

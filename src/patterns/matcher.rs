@@ -148,7 +148,8 @@ fn joined(on: Join, anchor: &Fact, fact: &Fact) -> bool {
         Join::Bundle => true,
         Join::Subject => fact.subject == anchor.subject,
         Join::Site => {
-            let same = |name: &str| fact.text(name).is_some_and(|site| !site.is_empty() && anchor.text("site") == Some(site));
+            let same =
+                |name: &str| fact.text(name).is_some_and(|site| !site.is_empty() && anchor.text("site") == Some(site));
             fact.subject == anchor.subject && (same("site") || same("holder_site"))
         }
     }

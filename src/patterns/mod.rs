@@ -1,9 +1,9 @@
 //! Patterns: data that turn facts into findings. A pattern never computes; what it cannot say is a pass's work.
 
 mod condition;
+pub mod examples;
 mod load;
 mod matcher;
-pub mod examples;
 
 pub use condition::{Condition, Truth, Where};
 pub use load::{built_in, from_dir, parse};
