@@ -10,7 +10,7 @@ use postmortem_parsers::evidence::{
 use postmortem_parsers::lines::LineNo;
 use postmortem_parsers::tables::Tables;
 
-pub use timeline::{Clock, Moment};
+pub use timeline::{Clock, Moment, compare};
 
 /// Index into [`Case::artifacts`].
 pub type ArtifactId = u32;

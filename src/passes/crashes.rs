@@ -4,6 +4,7 @@ use super::code;
 use super::fact::{Cite, Fact, Facts};
 use super::threads::site;
 use crate::case::{Case, Placed};
+use crate::report::model::Site;
 use postmortem_parsers::evidence::{Record, RecordKind, Runtime};
 use std::collections::BTreeMap;
 
@@ -12,9 +13,11 @@ pub fn state(case: &Case, facts: &mut Facts) {
     for placed in &case.records {
         match placed.what.kind {
             RecordKind::Panic | RecordKind::Fatal | RecordKind::Signal => crash(case, placed, facts),
+            RecordKind::Race => race(case, placed, facts),
             _ => {}
         }
     }
+    stalls(case, facts);
     kills(case, facts);
 }
 
@@ -41,6 +44,59 @@ fn crash(case: &Case, placed: &Placed<Record>, facts: &mut Facts) {
     fact.set_known("site", fact.sites.first().map(|site| site.function.clone()));
     fact.cites.push(Cite::new(placed.artifact, record.line, record.text.clone()));
     facts.push(fact);
+}
+
+fn race(case: &Case, placed: &Placed<Record>, facts: &mut Facts) {
+    let record = &placed.what;
+    let mut fact = Fact::new("crash", placed.subject);
+    fact.set("kind", "race").set("message", record.text.as_str());
+    let frames = case.tables.stack_frames(record.stack);
+    fact.sites = frames
+        .iter()
+        .filter(|&&frame| code::is_user(&case.tables, frame, Runtime::Go))
+        .take(2)
+        .map(|&frame| site(&case.tables, frame, "blocked"))
+        .collect();
+    if let Some(other) = record.attribute("other_site") {
+        fact.sites.push(Site { function: other.to_owned(), file: None, line: None, role: "blocked".into() });
+    }
+    fact.set_known("site", fact.sites.first().map(|site| site.function.clone()));
+    fact.cites.push(Cite::new(placed.artifact, record.line, record.text.clone()));
+    facts.push(fact);
+}
+
+/// Functions that every stuck task shows and that tell nothing of why.
+const SCHEDULER: &[&str] = &[
+    "*schedule*", "*io_schedule*", "__switch_to*", "*wait_for_common*", "*wait_on_bit*", "bit_wait*", "dump_*", "*show_stack*",
+    "*backtrace*", "*_raw_spin*", "ret_from_fork*", "kthread*", "*entry*", "*do_syscall*", "*wait_for_completion*",
+];
+
+/// Tasks that the kernel saw stuck, by kind and task.
+fn stalls(case: &Case, facts: &mut Facts) {
+    let mut by_task: BTreeMap<(u32, &str, &str), Vec<&Placed<Record>>> = BTreeMap::new();
+    for placed in case.records.iter().filter(|placed| placed.what.kind == RecordKind::Log) {
+        let class = placed.what.attribute("class").unwrap_or("");
+        if matches!(class, "hung-task" | "soft-lockup" | "rcu-stall" | "blocked-task") {
+            by_task.entry((placed.subject, class, placed.what.attribute("task").unwrap_or(""))).or_default().push(placed);
+        }
+    }
+    for ((subject, class, task), all) in by_task {
+        let first = &all[0].what;
+        let mut fact = Fact::new("stall", subject);
+        fact.set("kind", class).set("task", task).set("count", all.len());
+        fact.set_known("seconds", all.iter().filter_map(|p| p.what.attribute("seconds")?.parse::<f64>().ok()).reduce(f64::max));
+        let telling = |frame: &&postmortem_parsers::tables::FrameId| {
+            !SCHEDULER.iter().any(|glob| super::glob::fits(glob, case.tables.function(**frame)))
+        };
+        let frames = case.tables.stack_frames(first.stack);
+        fact.set("frames", frames.iter().take(30).map(|&frame| case.tables.function(frame).to_owned()).collect::<Vec<_>>());
+        fact.sites = frames.iter().filter(telling).take(4).map(|&frame| site(&case.tables, frame, "blocked")).collect();
+        fact.set_known("site", fact.sites.first().map(|site| site.function.clone()));
+        for placed in all.iter().take(3) {
+            fact.cites.push(Cite::new(placed.artifact, placed.what.line, placed.what.text.clone()));
+        }
+        facts.push(fact);
+    }
 }
 
 /// Kills that the kernel log reports, by victim's name; else those that the cgroup's counter or an exit status tells.
@@ -73,7 +129,7 @@ fn kills(case: &Case, facts: &mut Facts) {
         );
         fact.set_known("shmem_share", number("stat.shmem").zip(limit).map(|(s, l)| s / l));
         if !victim.is_empty() {
-            fact.sites.push(crate::report::model::Site {
+            fact.sites.push(Site {
                 function: victim.clone(),
                 file: None,
                 line: None,
@@ -110,7 +166,7 @@ fn counted_kill(case: &Case, subject: u32, facts: &mut Facts) {
         place: at.place,
         says: format!("the cgroup's oom_kill counter went from {} to {}", first.value, last.value),
     });
-    fact.sites.push(crate::report::model::Site {
+    fact.sites.push(Site {
         function: case.subjects[subject as usize].name.clone(),
         file: None,
         line: None,

@@ -509,6 +509,20 @@ pub const KINDS: &[Kind] = &[
         ],
     },
     Kind {
+        name: "alloc",
+        doc: "the function whose bytes in use grew most between two heap profiles",
+        selectors: &[],
+        attributes: &[
+            a("function", Type::Text, "innermost user function that allocated them"),
+            a("bytes", Type::Number, "its bytes in use in the last profile"),
+            a("grew_bytes", Type::Number, "more than in the first"),
+            a("total_grew_bytes", Type::Number, "growth of all functions together"),
+            a("share", Type::Number, "its share of all bytes in use, 0..1"),
+            a("share_of_growth", Type::Number, "its share of the growth, 0..1"),
+            a("profiles", Type::Number, "heap profiles"),
+        ],
+    },
+    Kind {
         name: "crash",
         doc: "a process that ended by its own fault",
         selectors: &[],

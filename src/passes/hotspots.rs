@@ -92,6 +92,77 @@ pub fn state(case: &Case, facts: &mut Facts) {
             hot(case, placed, &shares, facts);
         }
     }
+    for subject in case.subject_ids() {
+        heap_growth(case, subject, facts);
+    }
+}
+
+/// Which function's bytes grew from the first heap profile to the last.
+fn heap_growth(case: &Case, subject: u32, facts: &mut Facts) {
+    let mut heaps: Vec<&Placed<Profile>> = case
+        .profiles
+        .iter()
+        .filter(|placed| placed.subject == subject && placed.what.kind == ProfileKind::HeapInUse)
+        .collect();
+    heaps.sort_by(|a, b| crate::case::compare(a.at, b.at));
+    let [first, .., last] = &heaps[..] else { return };
+    let (before, after) = (innermost_users(case, &first.what), innermost_users(case, &last.what));
+    let total = |bytes: &HashMap<&str, (FrameId, f64)>| bytes.values().map(|(_, weight)| weight).sum::<f64>();
+    let grew = total(&after) - total(&before);
+    let mut ranked: Vec<(FrameId, &str, f64)> = after
+        .iter()
+        .map(|(name, (frame, weight))| (*frame, *name, weight - before.get(name).map_or(0.0, |(_, before)| *before)))
+        .collect();
+    ranked.sort_by(|a, b| b.2.total_cmp(&a.2).then(a.1.cmp(b.1)));
+    let Some(&(_, name, most)) = ranked.first() else { return };
+    if most <= 0.0 {
+        return;
+    }
+    let mut fact = Fact::new("alloc", subject);
+    fact.set("function", name).set("grew_bytes", most).set("bytes", after[name].1).set("profiles", heaps.len());
+    fact.set("total_grew_bytes", grew);
+    fact.set("share", after[name].1 / total(&after).max(1.0));
+    if grew > 0.0 {
+        fact.set("share_of_growth", most / grew);
+    }
+    fact.sites = ranked.iter().filter(|(_, _, grew)| *grew > most * 0.3).take(2).map(|&(frame, _, _)| site(&case.tables, frame, "hot")).collect();
+    fact.sites.extend(callers(case, &last.what, name));
+    let says = format!("{} more in use, allocated by {name}, than in the first of {} heap profiles", units::bytes(most), heaps.len());
+    fact.cites.push(Cite::new(last.artifact, last.what.line, says));
+    facts.push(fact);
+}
+
+/// The user functions that called the culprit in its heaviest stack.
+fn callers(case: &Case, profile: &Profile, culprit: &str) -> Vec<crate::report::model::Site> {
+    let heaviest = profile
+        .rows
+        .iter()
+        .filter(|row| case.tables.functions(row.stack).any(|function| function == culprit))
+        .max_by(|a, b| a.weight.total_cmp(&b.weight));
+    let Some(row) = heaviest else { return Vec::new() };
+    case.tables
+        .stack_frames(row.stack)
+        .iter()
+        .copied()
+        .filter(|&frame| code::is_user(&case.tables, frame, Runtime::Unknown))
+        .skip_while(|&frame| case.tables.function(frame) != culprit)
+        .skip(1)
+        .take(2)
+        .map(|frame| site(&case.tables, frame, "caller"))
+        .collect()
+}
+
+/// Weight by the innermost user function of each stack, else by the innermost function.
+fn innermost_users<'a>(case: &'a Case, profile: &Profile) -> HashMap<&'a str, (FrameId, f64)> {
+    let mut weights: HashMap<&str, (FrameId, f64)> = HashMap::new();
+    for row in &profile.rows {
+        let frames = case.tables.stack_frames(row.stack);
+        let user = frames.iter().copied().find(|&frame| code::is_user(&case.tables, frame, Runtime::Unknown));
+        if let Some(frame) = user.or(frames.first().copied()) {
+            weights.entry(case.tables.function(frame)).or_insert((frame, 0.0)).1 += row.weight;
+        }
+    }
+    weights
 }
 
 fn hot(case: &Case, placed: &Placed<Profile>, shares: &Shares, facts: &mut Facts) {
@@ -130,14 +201,7 @@ fn hot(case: &Case, placed: &Placed<Profile>, shares: &Shares, facts: &mut Facts
 /// User functions that own the cost: those through which many samples pass and which are the innermost user code of
 /// most of them. Best first.
 fn owners(case: &Case, profile: &Profile, shares: &Shares) -> Vec<(FrameId, f64)> {
-    let mut innermost: HashMap<&str, (FrameId, f64)> = HashMap::new();
-    for row in &profile.rows {
-        let frames = case.tables.stack_frames(row.stack);
-        let user = frames.iter().copied().find(|&frame| code::is_user(&case.tables, frame, Runtime::Unknown));
-        if let Some(frame) = user {
-            innermost.entry(case.tables.function(frame)).or_insert((frame, 0.0)).1 += row.weight;
-        }
-    }
+    let innermost = innermost_users(case, profile);
     let mut owners: Vec<(FrameId, &str, f64)> =
         innermost.into_iter().map(|(name, (frame, weight))| (frame, name, weight)).collect();
     owners.sort_by(|a, b| b.2.total_cmp(&a.2).then(a.1.cmp(b.1)));
