@@ -189,3 +189,6 @@ fn read_with(
     }
     Ok(bundle)
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,8 @@ pub(super) struct Job {
     pub(super) index: usize,
     /// Its path as far as it is known while the archive is being read.
     pub(super) path: String,
+    /// Its path with all folders: the order in which texts are kept.
+    full_path: String,
     /// When it was captured, as its path tells.
     pub(super) when: When,
     plan: OnceLock<Plan>,
@@ -69,10 +71,10 @@ impl Plan {
         Plan { text, wrapper, sectioned: text, formats: [None; STREAMS], headings: Default::default() }
     }
 
-    /// The format that must see the artifact in one piece, if it is one.
+    /// The format that must see the artifact in one piece, if it is one. It knows better than lines that look like marks.
     pub(super) fn whole(&self) -> Option<&'static dyn Format> {
         let whole = self.formats[0].filter(|format| format.shape() == Shape::Whole);
-        whole.filter(|_| !self.sectioned && self.wrapper == Wrapper::None)
+        whole.filter(|_| self.wrapper == Wrapper::None)
     }
 
     /// True when nobody reads such bytes.
@@ -122,8 +124,8 @@ enum Arrived {
 }
 
 impl Job {
-    pub(super) fn new(index: usize, path: String, when: When) -> Job {
-        Job { index, path, when, plan: OnceLock::new(), queue: Mutex::default(), outcome: Mutex::default() }
+    pub(super) fn new(index: usize, path: String, full_path: String, when: When) -> Job {
+        Job { index, path, full_path, when, plan: OnceLock::new(), queue: Mutex::default(), outcome: Mutex::default() }
     }
 
     fn hint(&self) -> Hint<'_> {
@@ -288,7 +290,7 @@ impl<'a> Shared<'a> {
         if plan.text && block.bytes.len() <= self.settings.keep_each {
             block.bytes.shrink_to_fit();
             let text = Text::new(block.bytes);
-            lock(&self.kept).insert((job.path.clone(), job.index), text);
+            lock(&self.kept).insert((job.full_path.clone(), job.index), text);
         } else {
             self.recycle(block.bytes);
         }

@@ -262,14 +262,14 @@ impl<'s, 'scope> Walker<'s, 'scope> {
         let mut archive = tar::Archive::new(Guarded::new(reader, &left));
         let mut entries = match archive.entries() {
             Ok(entries) => entries,
-            Err(error) => return self.damaged(&place, &error),
+            Err(error) => return self.archive_damaged(&place, depth, &error),
         };
         loop {
             Guarded::in_headers(&left);
             let mut entry = match entries.next() {
                 None => return,
                 Some(Ok(entry)) => entry,
-                Some(Err(error)) => return self.damaged(&place, &error),
+                Some(Err(error)) => return self.archive_damaged(&place, depth, &error),
             };
             if !self.count_entry() {
                 return;
@@ -308,11 +308,12 @@ impl<'s, 'scope> Walker<'s, 'scope> {
         let mut bytes = Vec::new();
         let limit = usize::try_from(self.limits.whole_bytes).unwrap_or(usize::MAX - 1);
         if let Err(error) = fill(reader, &mut bytes, limit + 1) {
-            self.damaged(&place, &error);
+            self.archive_damaged(&place, depth, &error);
         }
         if bytes.len() > limit {
-            let message = format!("is a zip of more than {limit} bytes within another archive or a pipe: not opened");
-            self.warn(&place, message);
+            let message =
+                format!("a zip within another archive or a pipe is not opened when larger than {limit} bytes");
+            self.say(&place, depth, message);
             return;
         }
         self.zip(place, Cursor::new(bytes), depth);
@@ -322,7 +323,7 @@ impl<'s, 'scope> Walker<'s, 'scope> {
         let container = self.archive(place.clone(), depth);
         let mut archive = match zip::ZipArchive::new(reader) {
             Ok(archive) => archive,
-            Err(error) => return self.damaged(&place, &error),
+            Err(error) => return self.archive_damaged(&place, depth, &error),
         };
         for index in 0..archive.len() {
             if self.stopped || !self.count_entry() {
@@ -331,7 +332,7 @@ impl<'s, 'scope> Walker<'s, 'scope> {
             let mut entry = match archive.by_index(index) {
                 Ok(entry) => entry,
                 Err(error) => {
-                    self.warn(&place, format!("member {} cannot be read: {error}", index + 1));
+                    self.say(&place, depth, format!("member {} cannot be read: {error}", index + 1));
                     continue;
                 }
             };
@@ -356,7 +357,7 @@ impl<'s, 'scope> Walker<'s, 'scope> {
             When::Unknown => self.input_when,
             when => when,
         };
-        let job = Arc::new(Job::new(self.walked.sent.len(), path, when));
+        let job = Arc::new(Job::new(self.walked.sent.len(), path, full, when));
         let mut metered = Metered { inner: reader, left: self.bytes_left, over: false };
         let mut sent = Sent { job, place, bytes: 0, too_large_for: None };
         let outcome = self.read_blocks(&mut sent, &mut metered);
@@ -488,6 +489,16 @@ impl<'s, 'scope> Walker<'s, 'scope> {
 
     fn damaged(&mut self, place: &Place, error: &dyn std::fmt::Display) {
         self.warn(place, format!("is damaged, what could be read is analysed: {error}"));
+    }
+
+    fn archive_damaged(&mut self, place: &Place, depth: Depth, error: &dyn std::fmt::Display) {
+        self.say(place, depth, format!("the archive is damaged, what could be read is analysed: {error}"));
+    }
+
+    /// Says something of an archive; the bundle itself is no artifact.
+    fn say(&mut self, place: &Place, depth: Depth, message: String) {
+        let place = (!depth.root).then(|| place.clone());
+        self.walked.said.push(Said { place, message });
     }
 
     fn warn(&mut self, place: &Place, message: impl Into<String>) {
