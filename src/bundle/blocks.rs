@@ -69,7 +69,7 @@ fn wrapped_cut(bytes: &[u8], wrapper: Wrapper) -> usize {
         return bytes.len().min(at + line.len() + 1 + usize::from(bytes.get(at + line.len()) == Some(&b'\r')));
     }
     let mut end = bytes.len();
-    for (at, line) in backwards(bytes).take_while(|(at, _)| *at > window) {
+    for (at, line) in backwards(bytes).take_while(|(at, _)| *at >= window) {
         if !wrapper.is_partial(line) {
             return end;
         }

@@ -19,6 +19,12 @@ pub(super) fn clean(name: &[u8]) -> String {
     if kept.is_empty() { "unnamed".to_owned() } else { format!("{root}{}", kept.join("/")) }
 }
 
+/// The name of what a compressed file holds: `memory.stat` of `memory.stat.gz`.
+pub(super) fn uncompressed(path: &str) -> &str {
+    let endings = [".gz", ".zst", ".xz", ".bz2"];
+    endings.iter().find_map(|ending| path.strip_suffix(ending)).unwrap_or(path)
+}
+
 /// The first component of a label, when there are more.
 pub(super) fn first_folder(label: &str) -> Option<&str> {
     label.split_once('/').map(|(folder, _)| folder).filter(|folder| !folder.is_empty() && *folder != "..")
@@ -59,7 +65,7 @@ fn stamp(name: &str) -> Option<i64> {
 /// `-225131`: a time of day; `-2`, `_3`, `.1`: the nth capture.
 fn numbered(name: &str) -> Option<When> {
     let at = name.rfind(['-', '_', '.'])?;
-    let digits = name[at + 1..].as_bytes();
+    let digits = &name.as_bytes()[at + 1..];
     let number = decimal(digits)? as u32;
     let (hour, minute, second) = (number / 10_000, number / 100 % 100, number % 100);
     match digits.len() {
@@ -91,6 +97,12 @@ mod tests {
         assert_eq!(common_folder(["a/b", "c"].into_iter()), None);
         assert_eq!(common_folder(["../b"].into_iter()), None);
         assert_eq!(common_folder(["/etc/passwd"].into_iter()), None);
+    }
+
+    #[test]
+    fn compressed_files_are_known_by_what_they_hold() {
+        assert_eq!(uncompressed("a/memory.stat.gz"), "a/memory.stat");
+        assert_eq!(uncompressed("a/memory.stat"), "a/memory.stat");
     }
 
     #[test]

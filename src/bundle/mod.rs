@@ -215,3 +215,6 @@ fn read_with(
     })?;
     finish(walked, shared)
 }
+
+#[cfg(test)]
+mod tests;

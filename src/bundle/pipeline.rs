@@ -17,14 +17,23 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What is known of an artifact before it is read.
+pub(super) struct Known {
+    /// Its path as far as it can be told while the archive is being read.
+    pub(super) path: String,
+    /// The same without the ending of a compression that was taken off.
+    pub(super) name: String,
+    /// Its path with all folders: the order in which texts are kept.
+    pub(super) full_path: String,
+    /// When it was captured, as its path tells.
+    pub(super) when: When,
+}
+
 /// An artifact that is being read.
 pub(super) struct Job {
     /// Its place in the order of reading.
-    pub(super) index: usize,
-    /// Its path as far as it is known while the archive is being read.
-    pub(super) path: String,
-    /// When it was captured, as its path tells.
-    pub(super) when: When,
+    index: usize,
+    known: Known,
     plan: OnceLock<Plan>,
     queue: Mutex<Queue>,
     outcome: Mutex<Outcome>,
@@ -69,10 +78,10 @@ impl Plan {
         Plan { text, wrapper, sectioned: text, formats: [None; STREAMS], headings: Default::default() }
     }
 
-    /// The format that must see the artifact in one piece, if it is one.
+    /// The format that must see the artifact in one piece, if it is one. It knows better than lines that look like marks.
     pub(super) fn whole(&self) -> Option<&'static dyn Format> {
         let whole = self.formats[0].filter(|format| format.shape() == Shape::Whole);
-        whole.filter(|_| !self.sectioned && self.wrapper == Wrapper::None)
+        whole.filter(|_| self.wrapper == Wrapper::None)
     }
 
     /// True when nobody reads such bytes.
@@ -122,12 +131,12 @@ enum Arrived {
 }
 
 impl Job {
-    pub(super) fn new(index: usize, path: String, when: When) -> Job {
-        Job { index, path, when, plan: OnceLock::new(), queue: Mutex::default(), outcome: Mutex::default() }
+    pub(super) fn new(index: usize, known: Known) -> Job {
+        Job { index, known, plan: OnceLock::new(), queue: Mutex::default(), outcome: Mutex::default() }
     }
 
     fn hint(&self) -> Hint<'_> {
-        Hint { name: &self.path, artifact: &self.path, when: self.when, ..Hint::default() }
+        Hint { name: &self.known.name, artifact: &self.known.path, when: self.known.when, ..Hint::default() }
     }
 
     /// What came of it, once all threads are done.
@@ -163,10 +172,10 @@ impl Job {
                     *heading = text.lines().peek().unwrap_or_default().to_vec();
                 }
                 let hint = Hint {
-                    name: if context.name.is_empty() { &self.path } else { &context.name },
-                    artifact: &self.path,
+                    name: if context.name.is_empty() { &self.known.name } else { &context.name },
+                    artifact: &self.known.path,
                     command: &context.command,
-                    when: context.when.unwrap_or(self.when),
+                    when: context.when.unwrap_or(self.known.when),
                     continues: context.begun,
                     heading,
                 };
@@ -288,7 +297,7 @@ impl<'a> Shared<'a> {
         if plan.text && block.bytes.len() <= self.settings.keep_each {
             block.bytes.shrink_to_fit();
             let text = Text::new(block.bytes);
-            lock(&self.kept).insert((job.path.clone(), job.index), text);
+            lock(&self.kept).insert((job.known.full_path.clone(), job.index), text);
         } else {
             self.recycle(block.bytes);
         }

@@ -293,7 +293,8 @@ impl Stream {
 
 /// Takes `wrapper` and colours off. Lines that are not wrapped stay as they are.
 pub(super) fn take_off(wrapper: Wrapper, bytes: &[u8], first: LineNo) -> Unwrapped<'_> {
-    let plain = without_colours(bytes);
+    const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+    let plain = without_colours(bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes));
     if wrapper == Wrapper::None {
         return Unwrapped::Plain(plain, first);
     }
@@ -433,6 +434,7 @@ mod tests {
     fn colours_go_and_plain_text_is_not_copied() {
         let coloured = take_off(Wrapper::None, b"\x1b[1;31merror\x1b[0m x\x1b\ny\n", 4);
         assert_eq!(texts(&stream(&coloured, 0)), [(4, "error x"), (5, "y")]);
+        assert_eq!(texts(&stream(&take_off(Wrapper::None, "\u{feff}x\n".as_bytes(), 1), 0)), [(1, "x")]);
         assert!(matches!(take_off(Wrapper::None, b"x\n", 1), Unwrapped::Plain(Cow::Borrowed(_), 1)));
     }
 

@@ -3,7 +3,7 @@
 use super::blocks::{Block, count_lines, cut, fill};
 use super::decode::{Kind, Replay};
 use super::labels;
-use super::pipeline::{Job, Pipeline};
+use super::pipeline::{Job, Known, Pipeline};
 use super::source::{Counted, Guarded, Metered, hash};
 use super::{Artifact, Bundle, InputInfo, Limits, Text, Warning};
 use anyhow::Context;
@@ -125,31 +125,35 @@ impl<'s, 'scope> Walker<'s, 'scope> {
     /// Reads one of the paths given.
     pub(super) fn input(&mut self, path: &Path) -> anyhow::Result<()> {
         let before = self.read.get();
-        if path == Path::new("-") {
-            self.stream("stdin", &mut io::stdin().lock());
-            return Ok(self.given("stdin", self.read.get() - before));
-        }
-        let name = input_name(path);
-        let metadata = fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let name = if path == Path::new("-") { "stdin".to_owned() } else { input_name(path) };
+        let size = if path == Path::new("-") {
+            self.stream(&name, &mut io::stdin().lock());
+            None
+        } else {
+            self.input_path(path, &name).with_context(|| format!("cannot read {}", path.display()))?
+        };
+        let bytes = size.unwrap_or(self.read.get() - before);
+        self.walked.inputs.push(InputInfo { name, bytes });
+        Ok(())
+    }
+
+    /// Reads what a path names and gives its size, if that is known without reading it.
+    fn input_path(&mut self, path: &Path, name: &str) -> io::Result<Option<u64>> {
+        let metadata = fs::metadata(path)?;
         if metadata.is_dir() {
-            self.folder(path, &name)?;
-            return Ok(self.given(&name, self.read.get() - before));
+            self.folder(path, name)?;
+            return Ok(None);
         }
-        let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let mut file = File::open(path)?;
         if !metadata.is_file() {
-            self.stream(&name, &mut file);
-            return Ok(self.given(&name, self.read.get() - before));
+            self.stream(name, &mut file);
+            return Ok(None);
         }
         if self.sole {
             self.walked.hash = Some(hash(path.to_owned()));
         }
-        self.file(&name, file).with_context(|| format!("cannot read {}", path.display()))?;
-        self.given(&name, metadata.len());
-        Ok(())
-    }
-
-    fn given(&mut self, name: &str, bytes: u64) {
-        self.walked.inputs.push(InputInfo { name: name.to_owned(), bytes });
+        self.file(name, file)?;
+        Ok(Some(metadata.len()))
     }
 
     /// A file given by its path.
@@ -181,12 +185,11 @@ impl<'s, 'scope> Walker<'s, 'scope> {
     }
 
     /// A folder given by its path: its files in the order of their paths. Links are not followed.
-    fn folder(&mut self, path: &Path, name: &str) -> anyhow::Result<()> {
+    fn folder(&mut self, path: &Path, name: &str) -> io::Result<()> {
         self.input_when = input_when(name);
         let parent = (!self.sole).then(|| Place { container: 0, label: name.to_owned() });
         let container = self.container(Container { parent, ..Container::default() });
-        let entries = fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?;
-        self.entries_of(container, "", entries);
+        self.entries_of(container, "", fs::read_dir(path)?);
         Ok(())
     }
 
@@ -239,11 +242,11 @@ impl<'s, 'scope> Walker<'s, 'scope> {
         let mut replay = Replay::new(reader);
         let kind = Kind::of(replay.head());
         match kind {
-            Kind::Plain => self.artifact(place, &mut replay),
-            Kind::Tar | Kind::Zip if depth.archives >= self.limits.nesting => self.too_deep(place, &mut replay),
+            Kind::Plain => self.artifact(place, &mut replay, depth),
+            Kind::Tar | Kind::Zip if depth.archives >= self.limits.nesting => self.too_deep(place, &mut replay, depth),
             Kind::Tar => self.tar(place, &mut replay, depth),
             Kind::Zip => self.zip_in_memory(place, &mut replay, depth),
-            _ if depth.compressions >= self.limits.nesting => self.too_deep(place, &mut replay),
+            _ if depth.compressions >= self.limits.nesting => self.too_deep(place, &mut replay, depth),
             _ => match kind.decoder(replay.buffered()) {
                 Ok(mut decoder) => {
                     let depth = Depth { compressions: depth.compressions + 1, ..depth };
@@ -256,10 +259,10 @@ impl<'s, 'scope> Walker<'s, 'scope> {
     }
 
     /// An archive in too many others: kept as a file that nobody reads.
-    fn too_deep(&mut self, place: Place, reader: &mut dyn Read) {
+    fn too_deep(&mut self, place: Place, reader: &mut dyn Read, depth: Depth) {
         let message = format!("is nested more than {} deep and was not opened", self.limits.nesting);
         self.warn(&place, message);
-        self.artifact(place, reader);
+        self.artifact(place, reader, depth);
     }
 
     fn tar(&mut self, place: Place, reader: &mut dyn Read, depth: Depth) {
@@ -269,14 +272,14 @@ impl<'s, 'scope> Walker<'s, 'scope> {
         let mut archive = tar::Archive::new(Guarded::new(reader, &left));
         let mut entries = match archive.entries() {
             Ok(entries) => entries,
-            Err(error) => return self.damaged(&place, &error),
+            Err(error) => return self.archive_damaged(&place, depth, &error),
         };
         loop {
             Guarded::in_headers(&left);
             let mut entry = match entries.next() {
                 None => return,
                 Some(Ok(entry)) => entry,
-                Some(Err(error)) => return self.damaged(&place, &error),
+                Some(Err(error)) => return self.archive_damaged(&place, depth, &error),
             };
             if !self.count_entry() {
                 return;
@@ -315,11 +318,12 @@ impl<'s, 'scope> Walker<'s, 'scope> {
         let mut bytes = Vec::new();
         let limit = usize::try_from(self.limits.whole_bytes).unwrap_or(usize::MAX - 1);
         if let Err(error) = fill(reader, &mut bytes, limit + 1) {
-            self.damaged(&place, &error);
+            self.archive_damaged(&place, depth, &error);
         }
         if bytes.len() > limit {
-            let message = format!("is a zip of more than {limit} bytes within another archive or a pipe: not opened");
-            self.warn(&place, message);
+            let message =
+                format!("a zip within another archive or a pipe is not opened when larger than {limit} bytes");
+            self.say(&place, depth, message);
             return;
         }
         self.zip(place, Cursor::new(bytes), depth);
@@ -329,7 +333,7 @@ impl<'s, 'scope> Walker<'s, 'scope> {
         let container = self.archive(place.clone(), depth);
         let mut archive = match zip::ZipArchive::new(reader) {
             Ok(archive) => archive,
-            Err(error) => return self.damaged(&place, &error),
+            Err(error) => return self.archive_damaged(&place, depth, &error),
         };
         for index in 0..archive.len() {
             if self.stopped || !self.count_entry() {
@@ -338,7 +342,7 @@ impl<'s, 'scope> Walker<'s, 'scope> {
             let mut entry = match archive.by_index(index) {
                 Ok(entry) => entry,
                 Err(error) => {
-                    self.warn(&place, format!("member {} cannot be read: {error}", index + 1));
+                    self.say(&place, depth, format!("member {} cannot be read: {error}", index + 1));
                     continue;
                 }
             };
@@ -354,7 +358,7 @@ impl<'s, 'scope> Walker<'s, 'scope> {
     }
 
     /// A file that is no archive.
-    fn artifact(&mut self, place: Place, reader: &mut dyn Read) {
+    fn artifact(&mut self, place: Place, reader: &mut dyn Read, depth: Depth) {
         self.guess_shared(place.container, &place.label);
         self.walked.containers[place.container].members.push(place.label.clone());
         let path = self.path(&place, |container| container.shared.as_deref());
@@ -363,7 +367,8 @@ impl<'s, 'scope> Walker<'s, 'scope> {
             When::Unknown => self.input_when,
             when => when,
         };
-        let job = Arc::new(Job::new(self.walked.sent.len(), path, when));
+        let name = if depth.compressions > 0 { labels::uncompressed(&path) } else { &path }.to_owned();
+        let job = Arc::new(Job::new(self.walked.sent.len(), Known { path, name, full_path: full, when }));
         let mut metered = Metered { inner: reader, left: self.bytes_left, over: false };
         let mut sent = Sent { job, place, bytes: 0, too_large_for: None };
         let outcome = self.read_blocks(&mut sent, &mut metered);
@@ -413,6 +418,7 @@ impl<'s, 'scope> Walker<'s, 'scope> {
             if ended {
                 break;
             }
+            bytes.reserve((size + 1).saturating_sub(bytes.len()));
             outcome = fill(reader, &mut bytes, size + 1);
             if bytes.is_empty() {
                 break;
@@ -495,6 +501,16 @@ impl<'s, 'scope> Walker<'s, 'scope> {
 
     fn damaged(&mut self, place: &Place, error: &dyn std::fmt::Display) {
         self.warn(place, format!("is damaged, what could be read is analysed: {error}"));
+    }
+
+    fn archive_damaged(&mut self, place: &Place, depth: Depth, error: &dyn std::fmt::Display) {
+        self.say(place, depth, format!("the archive is damaged, what could be read is analysed: {error}"));
+    }
+
+    /// Says something of an archive; the bundle itself is no artifact.
+    fn say(&mut self, place: &Place, depth: Depth, message: String) {
+        let place = (!depth.root).then(|| place.clone());
+        self.walked.said.push(Said { place, message });
     }
 
     fn warn(&mut self, place: &Place, message: impl Into<String>) {
