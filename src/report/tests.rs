@@ -45,6 +45,36 @@ fn json_is_what_the_schema_says_and_reads_back() {
 }
 
 #[test]
+fn a_report_with_only_what_the_contract_requires_reads() {
+    let mut value = serde_json::to_value(problem()).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(include_str!("../../docs/report.schema.json")).unwrap();
+    strip(&mut value, &schema, &schema);
+    let read: Report = serde_json::from_value(value).unwrap();
+    assert_eq!(read.findings.len(), problem().findings.len());
+    assert!(terminal::render(&read, &Style::default()).starts_with("PROBLEM  goroutine-leak"));
+    let again = serde_json::to_value(&read).unwrap();
+    assert!(jsonschema::is_valid(&schema, &again), "what is missing is not made up");
+}
+
+/// Removes every field that the schema does not require.
+fn strip(value: &mut serde_json::Value, schema: &serde_json::Value, root: &serde_json::Value) {
+    let schema = match schema["$ref"].as_str().and_then(|path| path.strip_prefix('#')) {
+        Some(path) => root.pointer(path).unwrap(),
+        None => schema,
+    };
+    match value {
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| strip(item, &schema["items"], root)),
+        serde_json::Value::Object(fields) => {
+            if let Some(required) = schema["required"].as_array() {
+                fields.retain(|name, _| required.iter().any(|it| it == name));
+            }
+            fields.iter_mut().for_each(|(name, field)| strip(field, &schema["properties"][name], root));
+        }
+        _ => {}
+    }
+}
+
+#[test]
 fn the_first_3000_characters_of_markdown_stand_alone() {
     let text = markdown::render(&problem(), markdown::DEFAULT_MAX_CHARS);
     let head: String = text.chars().take(3_000).collect();
