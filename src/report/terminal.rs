@@ -207,6 +207,10 @@ impl<'a> Screen<'a> {
             self.prose("", &cause.cause.summary, self.limits.summary_lines);
             return;
         };
+        self.whole_cause(cause, finding);
+    }
+
+    fn whole_cause(&mut self, cause: &Cause<'_>, finding: &Finding) {
         self.finding(finding, &cause.cause.summary);
         self.symptoms(&cause.symptoms);
         self.prose("Fix", &finding.remediation, self.limits.fix_lines);
@@ -225,12 +229,7 @@ impl<'a> Screen<'a> {
             );
             self.line(&head);
             match cause.finding {
-                Some(finding) if self.verbose() => {
-                    self.finding(finding, &cause.cause.summary);
-                    self.symptoms(&cause.symptoms);
-                    self.prose("Fix", &finding.remediation, self.limits.fix_lines);
-                    self.references(finding);
-                }
+                Some(finding) if self.verbose() => self.whole_cause(cause, finding),
                 Some(finding) => self.finding_in_short(finding, &cause.symptoms),
                 None => self.prose("", &cause.cause.summary, 2),
             }
@@ -244,8 +243,9 @@ impl<'a> Screen<'a> {
     fn no_cause(&mut self) {
         let word = self.verdict(self.report.verdict, None);
         self.title(&format!("{word}  {}", view::verdict_meaning(self.report)));
-        if let Some(finding) = view::suspected(self.report) {
+        if let Some(finding) = view::suspected(self.report).filter(|_| !self.verbose()) {
             self.row("Suspected", &in_one_line(finding), 2);
+            self.row("", view::beyond_title(&finding.title, &finding.summary), self.limits.summary_lines);
             self.whereabouts(finding);
             self.evidence("Evidence", &finding.evidence, self.limits.evidence);
             self.evidence("Against", &finding.against, self.limits.against);
@@ -284,7 +284,8 @@ impl<'a> Screen<'a> {
         for (index, finding) in others.iter().take(most).enumerate() {
             if self.verbose() {
                 self.blank();
-                self.heading(&format!("Also seen: {}", category(finding)));
+                let label = if self.report.verdict == Verdict::Inconclusive { "Suspected" } else { "Also seen" };
+                self.heading(&format!("{label}: {}", category(finding)));
                 self.finding(finding, &finding.summary);
             } else {
                 self.row(if index == 0 { "Also seen" } else { "" }, &in_one_line(finding), 2);
@@ -521,7 +522,7 @@ impl<'a> Screen<'a> {
         let indent = text::width(lead);
         let room = self.width.saturating_sub(LABEL + indent);
         let mut lines = clipped(text::wrap(words, room), most_lines, room);
-        if lines.is_empty() {
+        if lines.is_empty() && !(label.is_empty() && lead.is_empty()) {
             lines.push(String::new());
         }
         for (index, line) in lines.iter().enumerate() {

@@ -22,6 +22,10 @@ fn what_they_look_like() {
         insta::assert_snapshot!(format!("terminal_quiet_{name}"), terminal::render(&report, &style(Verbosity::Quiet)));
         insta::assert_snapshot!(format!("markdown_{name}"), markdown::render(&report, markdown::DEFAULT_MAX_CHARS));
     }
+    insta::assert_snapshot!(
+        "terminal_verbose_inconclusive",
+        terminal::render(&inconclusive(), &style(Verbosity::Verbose))
+    );
     insta::assert_snapshot!("terminal_debug_problem", terminal::render(&problem(), &style(Verbosity::Debug)));
     insta::assert_snapshot!("markdown_problem_3000", markdown::render(&problem(), 3_000));
 }
