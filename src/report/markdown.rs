@@ -128,7 +128,8 @@ fn lead_finding(
         let says = fit(&line.says, at_most(150), inline);
         document.part(evidence, rank::LEAD_EVIDENCE, format!("- {place}: {says}\n"), Left::evidence());
     }
-    let fix = document.section(None, "**Fix**\n\n", "");
+    let heading = if label.is_empty() { "**Fix**\n\n" } else { "**Fix, if that is confirmed**\n\n" };
+    let fix = document.section(None, heading, "");
     if !finding.remediation.trim().is_empty() {
         document.text(fix, rank::LEAD_FIX, format!("{}\n\n", fit(&finding.remediation, at_most(450), prose)));
     }
