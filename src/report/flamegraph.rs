@@ -1,8 +1,10 @@
 //! Flame graphs: folded stacks to an SVG that stands alone. The same stacks give the same bytes.
 
+use std::borrow::Cow;
+
 use inferno::flamegraph::{self, Options};
 
-use super::{folded, text};
+use super::text;
 
 /// Deeper stacks keep their outermost and innermost frames and a mark for those between.
 const MAX_DEPTH: usize = 200;
@@ -10,55 +12,122 @@ const MAX_DEPTH: usize = 200;
 const KEEP_OUTER: usize = 20;
 /// Wider names (C++ templates) lose their middle.
 const MAX_NAME: usize = 400;
-/// Narrowest frame drawn, in percent of the whole; the next one is tried when the file would get too large.
-const MIN_WIDTHS: [f64; 4] = [0.01, 0.05, 0.25, 1.0];
-/// Size from which narrow frames are left out.
-const MAX_BYTES: usize = 3 << 20;
+/// Narrower boxes cannot be seen: one in so many parts of the whole.
+const NARROWEST: u64 = 10_000;
+/// Most boxes of a picture; it keeps the widest.
+const MAX_BOXES: usize = 8_000;
+/// Stands for stacks of which no frame is wide enough.
+const TOO_NARROW: &str = "(too narrow to draw)";
 
-/// Draws a flame graph of folded stacks (see [`folded::fold`]); `None` when they have no weight.
+/// Draws a flame graph of what [`fold`](super::folded::fold) gave; `None` when it has no weight.
 pub fn svg(folded: &[(String, u64)], title: &str, unit: &str) -> Option<String> {
-    let lines = drawable(folded)?;
-    MIN_WIDTHS
-        .iter()
-        .try_fold(None, |_: Option<String>, &min_width| match draw(&lines, title, unit, min_width) {
-            Some(svg) if svg.len() > MAX_BYTES => Ok(Some(svg)),
-            done => Err(done),
-        })
-        .unwrap_or_else(|done| done)
-}
-
-fn draw(lines: &[String], title: &str, unit: &str, min_width: f64) -> Option<String> {
+    let lines = wide_enough(&drawable(folded));
+    if lines.is_empty() {
+        return None;
+    }
     let mut options = Options::default();
     options.title = text::visible(title);
     options.count_name = text::visible(unit);
     // Colours from the name alone; the default draws lots.
     options.deterministic = true;
-    options.min_width = min_width;
     let mut svg = Vec::new();
     flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), &mut svg).ok()?;
     String::from_utf8(svg).ok()
 }
 
-/// Folded lines of bounded depth and name length, with weights that can be added without overflow.
-fn drawable(folded: &[(String, u64)]) -> Option<Vec<String>> {
+/// Stacks of bounded depth and name length, with weights that can be added without overflow.
+fn drawable(folded: &[(String, u64)]) -> Vec<(Cow<'_, str>, u64)> {
     let total: u128 = folded.iter().map(|(_, weight)| u128::from(*weight)).sum();
-    let scale = u64::try_from(total >> 62).unwrap_or(u64::MAX).checked_add(1).unwrap_or(u64::MAX);
-    let shallow =
-        folded.iter().map(|(stack, weight)| folded::StackLine { frames: cut_depth(stack), weight: weight / scale });
-    let merged = folded::fold(shallow);
-    (!merged.is_empty()).then(|| folded::write(&merged).lines().map(str::to_owned).collect())
+    let scale = u64::try_from(total >> 62).unwrap_or(u64::MAX).saturating_add(1);
+    folded.iter().map(|(stack, weight)| (cut(stack), weight / scale)).filter(|(_, weight)| *weight > 0).collect()
 }
 
-fn cut_depth(stack: &str) -> Vec<String> {
-    let name = |frame: &str| text::cut_middle(frame, MAX_NAME);
-    let depth = stack.split(';').count();
-    if depth <= MAX_DEPTH {
-        return stack.split(';').map(name).collect();
+/// Folded lines without the frames that are too narrow; their weight stays with the frame below.
+fn wide_enough(stacks: &[(Cow<'_, str>, u64)]) -> Vec<String> {
+    let boxes = Boxes::of(stacks);
+    let narrowest = boxes.narrowest();
+    let mut lines: Vec<(&str, u64)> = Vec::new();
+    let mut open = Vec::new();
+    let mut next = 0;
+    for ((stack, weight), &(shared, depth)) in stacks.iter().zip(&boxes.depths) {
+        open.truncate(shared);
+        open.extend(next..next + depth - shared);
+        next += depth - shared;
+        let kept = open.iter().take_while(|&&index| boxes.weights[index] >= narrowest).count();
+        let stack = outermost(stack, kept);
+        match lines.last_mut() {
+            Some((last, sum)) if *last == stack => *sum += weight,
+            _ => lines.push((stack, *weight)),
+        }
     }
-    let cut = depth - MAX_DEPTH;
-    let outer = stack.split(';').take(KEEP_OUTER).map(name);
-    let inner = stack.split(';').skip(KEEP_OUTER + cut).map(name);
-    outer.chain([format!("... {cut} frames")]).chain(inner).collect()
+    lines.iter().map(|(stack, weight)| format!("{stack} {weight}")).collect()
+}
+
+fn outermost(stack: &str, frames: usize) -> &str {
+    match frames.checked_sub(1) {
+        None => TOO_NARROW,
+        Some(last) => stack.match_indices(';').nth(last).map_or(stack, |(end, _)| &stack[..end]),
+    }
+}
+
+/// The boxes that sorted stacks draw, in the order in which they open.
+struct Boxes {
+    total: u64,
+    weights: Vec<u64>,
+    /// For each stack, the frames that it shares with the one before, and all its frames.
+    depths: Vec<(usize, usize)>,
+}
+
+impl Boxes {
+    fn of(stacks: &[(Cow<'_, str>, u64)]) -> Boxes {
+        let mut boxes = Boxes { total: 0, weights: Vec::new(), depths: Vec::new() };
+        let mut open: Vec<usize> = Vec::new();
+        let mut before: Option<&str> = None;
+        for (stack, weight) in stacks {
+            let shared = before.map_or(0, |before| shared_frames(before, stack));
+            let depth = stack.split(';').count();
+            open.truncate(shared);
+            open.extend(boxes.weights.len()..boxes.weights.len() + depth - shared);
+            boxes.weights.resize(boxes.weights.len() + depth - shared, 0);
+            open.iter().for_each(|&index| boxes.weights[index] += weight);
+            boxes.depths.push((shared, depth));
+            boxes.total += weight;
+            before = Some(stack);
+        }
+        boxes
+    }
+
+    /// Weight from which a box is drawn.
+    fn narrowest(&self) -> u64 {
+        let mut weights = self.weights.clone();
+        let visible = self.total / NARROWEST;
+        if weights.len() <= MAX_BOXES {
+            return visible;
+        }
+        let (_, too_narrow, _) = weights.select_nth_unstable_by(MAX_BOXES, |a, b| b.cmp(a));
+        visible.max(*too_narrow + 1)
+    }
+}
+
+fn shared_frames(before: &str, stack: &str) -> usize {
+    before.split(';').zip(stack.split(';')).take_while(|(a, b)| a == b).count()
+}
+
+/// The stack as it can be drawn: not too deep, no name too wide.
+fn cut(stack: &str) -> Cow<'_, str> {
+    let depth = stack.split(';').count();
+    if depth <= MAX_DEPTH && stack.split(';').all(|frame| frame.len() <= MAX_NAME) {
+        return Cow::Borrowed(stack);
+    }
+    let frames = stack.split(';').map(|frame| text::cut_middle(frame, MAX_NAME));
+    let frames: Vec<_> = match depth.saturating_sub(MAX_DEPTH) {
+        0 => frames.collect(),
+        more => {
+            let inner = frames.clone().skip(KEEP_OUTER + more);
+            frames.take(KEEP_OUTER).chain([format!("... {more} frames")]).chain(inner).collect()
+        }
+    };
+    Cow::Owned(frames.join(";"))
 }
 
 #[cfg(test)]
@@ -96,10 +165,18 @@ mod tests {
     }
 
     #[test]
+    fn frames_that_cannot_be_seen_leave_their_weight_below() {
+        let stacks = [stack("a;b;c", 1), stack("a;b;d", 9_999), stack("e", 1), stack("f;g", 9_999)];
+        let stacks: Vec<_> = stacks.iter().map(|(stack, weight)| (Cow::Borrowed(stack.as_str()), *weight)).collect();
+        assert_eq!(wide_enough(&stacks), ["a;b 1", "a;b;d 9999", "(too narrow to draw) 1", "f;g 9999"]);
+    }
+
+    #[test]
     fn many_narrow_stacks_stay_below_the_limit() {
         let wide: Vec<_> =
             (0..3_000).map(|n| stack(&format!("main;{}", format!("frame_{n};").repeat(40)), 1)).collect();
         let svg = svg(&wide, "wide", "samples").unwrap();
-        assert!(svg.len() < MAX_BYTES, "{}", svg.len());
+        assert!(svg.len() < 4_000_000, "{}", svg.len());
+        assert!(svg.contains("all (3,000 samples, 100%)") && svg.contains("main (3,000 samples, 100.00%)"));
     }
 }

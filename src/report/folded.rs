@@ -46,9 +46,18 @@ fn join(frames: &[String]) -> String {
         if index > 0 {
             stack.push(';');
         }
-        stack.push_str(&frame_name(frame));
+        if is_plain(frame) {
+            stack.push_str(frame);
+        } else {
+            stack.push_str(&frame_name(frame));
+        }
     }
     if stack.is_empty() { "(no stack)".to_owned() } else { stack }
+}
+
+/// True for the names that need no look at all, which are nearly all of them.
+fn is_plain(frame: &str) -> bool {
+    !frame.is_empty() && frame.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';' && byte != b'#')
 }
 
 /// A frame without what has a meaning in folded text: the separator, control characters, and an end that reads as

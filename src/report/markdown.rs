@@ -50,7 +50,7 @@ pub fn render(report: &Report, max_chars: usize) -> String {
     let causes = view::causes(report);
     let mut document = Document::default();
     lead(&mut document, report, &causes, max_chars);
-    root_causes(&mut document, &causes);
+    root_causes(&mut document, report, &causes);
     what_explains_what(&mut document, report, &causes);
     other_findings(&mut document, report, &causes);
     next_captures(&mut document, report);
@@ -84,18 +84,17 @@ fn lead(document: &mut Document, report: &Report, causes: &[Cause<'_>], max_char
     document.text(head, rank::VERDICT, format!("# {title}\n\n"));
     document.text(bundle, rank::NEXT, format!("{}\n\n", bundle_line(report)));
 
-    let lead = document.section(None, "", "");
-    let suspected = view::other_findings(report, &[]).into_iter().filter(|_| report.verdict == Verdict::Inconclusive);
-    match (causes.first(), suspected.into_iter().next()) {
+    match (causes.first(), view::suspected(report)) {
         (Some(Cause { cause, finding: Some(finding), .. }), _) => {
-            lead_finding(document, lead, "", finding, &cause.summary, at_most);
+            lead_finding(document, report, "", finding, &cause.summary, at_most);
         }
         (Some(Cause { cause, .. }), _) => {
+            let lead = document.section(None, "", "");
             document.text(lead, rank::CAUSE, format!("{}\n\n", fit(&cause.summary, at_most(720), prose)));
         }
         (None, Some(finding)) => {
             let label = format!("Suspected ({} sure): ", units::confidence(finding.confidence));
-            lead_finding(document, lead, &label, finding, &finding.summary, at_most);
+            lead_finding(document, report, &label, finding, &finding.summary, at_most);
         }
         (None, None) => {}
     }
@@ -107,19 +106,20 @@ fn lead(document: &mut Document, report: &Report, causes: &[Cause<'_>], max_char
 /// What the head says of the first cause, or of what is suspected.
 fn lead_finding(
     document: &mut Document,
-    lead: Section,
+    report: &Report,
     label: &str,
     finding: &Finding,
     summary: &str,
     at_most: impl Fn(usize) -> usize,
 ) {
+    let lead = document.section(None, "", "");
     let title = fit(&finding.title, at_most(240), inline);
     document.part(lead, rank::CAUSE, format!("**{label}{title}**\n\n"), Left::finding());
     let summary = fit(view::beyond_title(&finding.title, summary), at_most(720), prose);
     if !summary.is_empty() {
         document.text(lead, rank::CAUSE, format!("{summary}\n\n"));
     }
-    if let Some(places) = whereabouts(finding, at_most(380), false) {
+    if let Some(places) = whereabouts(report, finding, at_most(380), false) {
         document.text(lead, rank::CAUSE, format!("**Where:** {places}\n\n"));
     }
     let evidence = document.section(None, "**Evidence**\n\n", "\n");
@@ -128,7 +128,8 @@ fn lead_finding(
         let says = fit(&line.says, at_most(150), inline);
         document.part(evidence, rank::LEAD_EVIDENCE, format!("- {place}: {says}\n"), Left::evidence());
     }
-    let fix = document.section(None, "**Fix**\n\n", "");
+    let heading = if label.is_empty() { "**Fix**\n\n" } else { "**Fix, if that is confirmed**\n\n" };
+    let fix = document.section(None, heading, "");
     if !finding.remediation.trim().is_empty() {
         document.text(fix, rank::LEAD_FIX, format!("{}\n\n", fit(&finding.remediation, at_most(450), prose)));
     }
@@ -154,12 +155,15 @@ fn judged(document: &mut Document, report: &Report) {
 }
 
 /// `813 goroutines wait in select at f (hub.go:41), started by g`.
-fn whereabouts(finding: &Finding, max: usize, all: bool) -> Option<String> {
+fn whereabouts(report: &Report, finding: &Finding, max: usize, all: bool) -> Option<String> {
     let mut said = String::new();
-    for place in view::places(finding, all) {
+    let places = view::places(finding, all).into_iter().map(|place| {
         let function = code(&text::cut_middle(&text::visible(place.function), 200));
         let source = place.source.map_or(String::new(), |it| format!(" ({})", fit(&it, 200, inline)));
-        let phrase = format!("{} {function}{source}", inline(&place.lead));
+        format!("{} {function}{source}", inline(&place.lead))
+    });
+    let subject = view::subject_of(report, finding).map(|subject| format!("in {}", fit(subject, 80, inline)));
+    for phrase in places.chain(subject) {
         if !said.is_empty() && said.chars().count() + phrase.chars().count() + 2 > max {
             break;
         }
@@ -171,7 +175,7 @@ fn whereabouts(finding: &Finding, max: usize, all: bool) -> Option<String> {
 
 // Root causes in full.
 
-fn root_causes(document: &mut Document, causes: &[Cause<'_>]) {
+fn root_causes(document: &mut Document, report: &Report, causes: &[Cause<'_>]) {
     if causes.is_empty() {
         return;
     }
@@ -186,7 +190,7 @@ fn root_causes(document: &mut Document, causes: &[Cause<'_>]) {
         );
         let one = document.section(Some(all), &heading, "");
         if let Some(finding) = cause.finding {
-            about_cause(document, one, cause.cause, finding, index == 0);
+            about_cause(document, report, one, cause.cause, finding, index == 0);
         } else {
             let summary = fit(&cause.cause.summary, 2_000, prose);
             document.part(one, rank::FURTHER_CAUSES, format!("{summary}\n\n"), Left::finding());
@@ -194,7 +198,14 @@ fn root_causes(document: &mut Document, causes: &[Cause<'_>]) {
     }
 }
 
-fn about_cause(document: &mut Document, one: Section, cause: &RootCause, finding: &Finding, is_first: bool) {
+fn about_cause(
+    document: &mut Document,
+    report: &Report,
+    one: Section,
+    cause: &RootCause,
+    finding: &Finding,
+    is_first: bool,
+) {
     if !is_first {
         let title = format!("**{}**\n\n", fit(&finding.title, 400, inline));
         document.part(one, rank::FURTHER_CAUSES, title, Left::finding());
@@ -206,7 +217,7 @@ fn about_cause(document: &mut Document, one: Section, cause: &RootCause, finding
         let rank = if is_first { rank::ABOUT_CAUSES } else { rank::FURTHER_CAUSES };
         document.text(one, rank, format!("{}\n\n", fit(summary, 4_000, prose)));
     }
-    if let Some(places) = whereabouts(finding, 2_000, true) {
+    if let Some(places) = whereabouts(report, finding, 2_000, true) {
         document.text(one, rank::ABOUT_CAUSES, format!("Where: {places}\n\n"));
     }
     let shown = if is_first { LEAD_EVIDENCE } else { 0 };
@@ -407,8 +418,7 @@ fn memory(document: &mut Document, report: &Report) {
 fn trends(document: &mut Document, report: &Report) {
     let (telling, rest) = view::trends(report);
     let all = document.section(None, "## Signals over time\n\n", "");
-    let head =
-        "| signal | trend | slope | 95 % interval | since | limit | limit reached |\n|---|---|---:|---|---|---:|---|\n";
+    let head = "| signal | trend | slope | 95 % interval | since (UTC) | limit | limit reached (UTC) |\n|---|---|---:|---|---|---:|---|\n";
     let table = document.section(Some(all), head, "\n");
     for trend in telling {
         let when = |at: &Option<String>| at.as_deref().map_or(String::new(), |at| fit(&units::instant(at), 40, inline));
@@ -450,7 +460,7 @@ fn profiles(document: &mut Document, report: &Report) {
 }
 
 fn events(document: &mut Document, report: &Report) {
-    let head = "## What happened when\n\n| when | what | where |\n|---|---|---|\n";
+    let head = "## What happened when\n\n| when (UTC) | what | where |\n|---|---|---|\n";
     let table = document.section(None, head, "\n");
     for event in &report.events {
         let at = event.at.as_deref().map_or("unknown".to_owned(), |at| fit(&units::instant(at), 40, inline));

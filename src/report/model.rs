@@ -235,20 +235,26 @@ pub struct Finding {
     /// What is counted.
     pub count_of: Option<String>,
     /// Places, the best first.
+    #[serde(default)]
     pub sites: Vec<Site>,
     /// What speaks for it.
     pub evidence: Vec<EvidenceLine>,
     /// What speaks against it.
+    #[serde(default)]
     pub against: Vec<EvidenceLine>,
     /// Values that it rests on, by signal name.
+    #[serde(default)]
     pub signals: Map<String, Value>,
     /// What to do.
+    #[serde(default)]
     pub remediation: String,
     /// Where to read on.
+    #[serde(default)]
     pub references: Vec<String>,
     /// Id of the subject.
     pub subject: Option<String>,
     /// Parts of the confidence.
+    #[serde(default)]
     pub score: Vec<ScorePart>,
     /// Finding that it is a symptom of.
     pub explained_by: Option<String>,
@@ -268,6 +274,7 @@ pub struct RootCause {
     /// Threads or goroutines concerned.
     pub count: Option<u64>,
     /// Places, the best first.
+    #[serde(default)]
     pub sites: Vec<Site>,
     /// 0..1.
     pub confidence: f64,
@@ -359,6 +366,7 @@ pub struct Trend {
     #[serde(default)]
     pub points: Option<Vec<(f64, f64)>>,
     /// wall, uptime, sample or unknown.
+    #[serde(default = "unknown")]
     pub clock: String,
 }
 
@@ -427,8 +435,10 @@ pub struct Checked {
     /// found, not-found or not-checked.
     pub outcome: String,
     /// Category of the taxonomy.
+    #[serde(default)]
     pub category: String,
     /// One line.
+    #[serde(default)]
     pub title: String,
     /// What is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -446,12 +456,14 @@ pub struct Event {
     /// When.
     pub at: Option<String>,
     /// wall, uptime, sample or unknown.
+    #[serde(default = "unknown")]
     pub clock: String,
     /// Id of the subject.
     pub subject: Option<String>,
     /// In words.
     pub says: String,
     /// Path of the artifact.
+    #[serde(default)]
     pub artifact: String,
     /// Line of the artifact.
     pub line: Option<u32>,
@@ -493,16 +505,20 @@ pub struct ProfileInfo {
     /// cpu, heap-inuse, threads, ...
     pub kind: String,
     /// Event as the artifact names it.
+    #[serde(default)]
     pub event: String,
     /// Unit of the total.
     pub unit: String,
     /// Sum of the weights.
     pub total: f64,
     /// Samples.
+    #[serde(default)]
     pub samples: u64,
     /// Path of the artifact.
+    #[serde(default)]
     pub artifact: String,
     /// The hottest functions: name, share by self, share by total.
+    #[serde(default)]
     pub hottest: Vec<Hot>,
     /// Files written for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -518,4 +534,8 @@ pub struct Hot {
     pub self_share: f64,
     /// Share of samples in which it occurs.
     pub total_share: f64,
+}
+
+fn unknown() -> String {
+    "unknown".to_owned()
 }

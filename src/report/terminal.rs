@@ -116,9 +116,9 @@ const ALL: Limits = Limits {
 
 /// Writes the report for a terminal.
 pub fn render(report: &Report, style: &Style) -> String {
-    let draw = |limits| Screen::new(style, limits).draw(report);
+    let draw = |limits| Screen::new(report, style, limits).draw();
     match style.verbosity {
-        Verbosity::Quiet => Screen::new(style, ALL).draw_quiet(report),
+        Verbosity::Quiet => Screen::new(report, style, ALL).draw_quiet(),
         Verbosity::Normal => {
             let mut drawn = String::new();
             for limits in SCREENS {
@@ -134,7 +134,8 @@ pub fn render(report: &Report, style: &Style) -> String {
 }
 
 /// The lines that were drawn, and how to draw.
-struct Screen {
+struct Screen<'a> {
+    report: &'a Report,
     out: String,
     color: bool,
     width: usize,
@@ -152,59 +153,64 @@ enum Paint {
     Green,
 }
 
-impl Screen {
-    fn new(style: &Style, limits: Limits) -> Screen {
+impl<'a> Screen<'a> {
+    fn new(report: &'a Report, style: &Style, limits: Limits) -> Screen<'a> {
         let width = style.width.clamp(40, 120);
-        Screen { out: String::new(), color: style.color, width, verbosity: style.verbosity, limits }
+        Screen { report, out: String::new(), color: style.color, width, verbosity: style.verbosity, limits }
     }
 
     fn verbose(&self) -> bool {
         self.verbosity >= Verbosity::Verbose
     }
 
-    fn draw(mut self, report: &Report) -> String {
-        let causes = view::causes(report);
+    fn draw(mut self) -> String {
+        let causes = view::causes(self.report);
         match causes.split_first() {
             Some((first, rest)) => {
-                self.first_cause(report, first);
+                self.first_cause(first);
                 self.further_causes(rest);
             }
-            None => self.no_cause(report),
+            None => self.no_cause(),
         }
-        self.other_findings(report, &causes);
+        self.other_findings(&causes);
         if self.verbose() {
-            self.signals(report);
+            self.signals();
         }
-        self.outlook(report);
+        self.outlook();
         self.out
     }
 
-    fn draw_quiet(mut self, report: &Report) -> String {
-        let causes = view::causes(report);
+    fn draw_quiet(mut self) -> String {
+        let causes = view::causes(self.report);
         for cause in &causes {
             let place = cause.finding.and_then(|finding| {
                 let place = view::places(finding, false).into_iter().next()?;
                 Some(format!("  {}{}", place.function, place.source.map_or(String::new(), |it| format!(" ({it})"))))
             });
-            let line = format!("{}{}", self.headline(report, cause), text::visible(&place.unwrap_or_default()));
+            let line = format!("{}{}", self.headline(cause), text::visible(&place.unwrap_or_default()));
             self.line(&line);
         }
         if causes.is_empty() {
-            let word = self.verdict(report.verdict, None);
-            self.line(&format!("{word}  {}", view::verdict_meaning(report)));
+            let word = self.verdict(self.report.verdict, None);
+            let suspected = view::suspected(self.report).map_or(String::new(), |it| format!(": {}", category(it)));
+            self.line(&format!("{word}  {}{suspected}", view::verdict_meaning(self.report)));
         }
         self.out
     }
 
     // The parts, from the top.
 
-    fn first_cause(&mut self, report: &Report, cause: &Cause<'_>) {
-        let headline = self.headline(report, cause);
-        self.title(&headline, report);
+    fn first_cause(&mut self, cause: &Cause<'_>) {
+        let headline = self.headline(cause);
+        self.title(&headline);
         let Some(finding) = cause.finding else {
             self.prose("", &cause.cause.summary, self.limits.summary_lines);
             return;
         };
+        self.whole_cause(cause, finding);
+    }
+
+    fn whole_cause(&mut self, cause: &Cause<'_>, finding: &Finding) {
         self.finding(finding, &cause.cause.summary);
         self.symptoms(&cause.symptoms);
         self.prose("Fix", &finding.remediation, self.limits.fix_lines);
@@ -223,12 +229,7 @@ impl Screen {
             );
             self.line(&head);
             match cause.finding {
-                Some(finding) if self.verbose() => {
-                    self.finding(finding, &cause.cause.summary);
-                    self.symptoms(&cause.symptoms);
-                    self.prose("Fix", &finding.remediation, self.limits.fix_lines);
-                    self.references(finding);
-                }
+                Some(finding) if self.verbose() => self.whole_cause(cause, finding),
                 Some(finding) => self.finding_in_short(finding, &cause.symptoms),
                 None => self.prose("", &cause.cause.summary, 2),
             }
@@ -239,23 +240,24 @@ impl Screen {
         }
     }
 
-    fn no_cause(&mut self, report: &Report) {
-        let word = self.verdict(report.verdict, None);
-        self.title(&format!("{word}  {}", view::verdict_meaning(report)), report);
-        let suspected = view::other_findings(report, &[]);
-        if let (Verdict::Inconclusive, Some(finding)) = (report.verdict, suspected.first()) {
+    fn no_cause(&mut self) {
+        let word = self.verdict(self.report.verdict, None);
+        self.title(&format!("{word}  {}", view::verdict_meaning(self.report)));
+        if let Some(finding) = view::suspected(self.report).filter(|_| !self.verbose()) {
             self.row("Suspected", &in_one_line(finding), 2);
+            self.row("", view::beyond_title(&finding.title, &finding.summary), self.limits.summary_lines);
             self.whereabouts(finding);
             self.evidence("Evidence", &finding.evidence, self.limits.evidence);
             self.evidence("Against", &finding.against, self.limits.against);
         }
-        let judged = view::judged(report);
+        let judged = view::judged(self.report);
         let most = if self.verbose() { usize::MAX } else { 8 };
         for (index, line) in judged.iter().take(most).enumerate() {
             self.row(if index == 0 { "Judged" } else { "" }, line, 2);
         }
         self.and_more(judged.len(), most);
-        let unread: Vec<_> = report
+        let unread: Vec<_> = self
+            .report
             .artifacts
             .iter()
             .filter(|artifact| artifact.format.is_none())
@@ -267,10 +269,10 @@ impl Screen {
         }
     }
 
-    fn other_findings(&mut self, report: &Report, causes: &[Cause<'_>]) {
-        let mut others = view::other_findings(report, causes);
-        if report.verdict == Verdict::Inconclusive && !self.verbose() && !others.is_empty() {
-            others.remove(0);
+    fn other_findings(&mut self, causes: &[Cause<'_>]) {
+        let mut others = view::other_findings(self.report, causes);
+        if let Some(told) = view::suspected(self.report).filter(|_| !self.verbose()) {
+            others.retain(|finding| finding.id != told.id);
         }
         if others.is_empty() {
             return;
@@ -282,7 +284,8 @@ impl Screen {
         for (index, finding) in others.iter().take(most).enumerate() {
             if self.verbose() {
                 self.blank();
-                self.heading(&format!("Also seen: {}", category(finding)));
+                let label = if self.report.verdict == Verdict::Inconclusive { "Suspected" } else { "Also seen" };
+                self.heading(&format!("{label}: {}", category(finding)));
                 self.finding(finding, &finding.summary);
             } else {
                 self.row(if index == 0 { "Also seen" } else { "" }, &in_one_line(finding), 2);
@@ -291,9 +294,9 @@ impl Screen {
         self.and_more(others.len(), most);
     }
 
-    fn signals(&mut self, report: &Report) {
-        let (telling, rest) = view::trends(report);
-        if !report.trends.is_empty() {
+    fn signals(&mut self) {
+        let (telling, rest) = view::trends(self.report);
+        if !self.report.trends.is_empty() {
             self.blank();
             self.heading("Signals over time");
         }
@@ -303,9 +306,9 @@ impl Screen {
         if let Some(rest) = rest {
             self.paragraph(2, &format!("Others: {rest}"), 2, None);
         }
-        for memory in &report.memory {
+        for memory in &self.report.memory {
             self.blank();
-            self.heading(&format!("Memory of {}", view::subject(report, &memory.subject)));
+            self.heading(&format!("Memory of {}", view::subject(self.report, &memory.subject)));
             for part in &memory.parts {
                 let grew = units::signed(part.grew as f64, "By");
                 let share =
@@ -318,7 +321,7 @@ impl Screen {
                 );
             }
         }
-        for profile in &report.profiles {
+        for profile in &self.report.profiles {
             self.blank();
             let total = units::value(profile.total, &profile.unit);
             self.heading(&format!("Profile {} of {} ({total})", profile.kind, profile.artifact));
@@ -329,23 +332,23 @@ impl Screen {
         }
     }
 
-    fn outlook(&mut self, report: &Report) {
+    fn outlook(&mut self) {
         self.blank();
-        let label = if report.verdict == Verdict::Inconclusive { "To settle" } else { "Next" };
-        for (index, next) in report.next_captures.iter().take(self.limits.next).enumerate() {
+        let label = if self.report.verdict == Verdict::Inconclusive { "To settle" } else { "Next" };
+        for (index, next) in self.report.next_captures.iter().take(self.limits.next).enumerate() {
             self.row(if index == 0 { label } else { "" }, &next.answers, 2);
             self.command(&next.command);
         }
-        self.and_more(report.next_captures.len(), self.limits.next);
-        self.not_checked(report);
-        self.warnings(report);
+        self.and_more(self.report.next_captures.len(), self.limits.next);
+        self.not_checked();
+        self.warnings();
         while self.out.ends_with("\n\n") {
             self.out.pop();
         }
     }
 
-    fn not_checked(&mut self, report: &Report) {
-        let total = report.not_checked.len() as u64;
+    fn not_checked(&mut self) {
+        let total = self.report.not_checked.len() as u64;
         if total == 0 {
             return;
         }
@@ -354,7 +357,7 @@ impl Screen {
             self.row("Not checked", &format!("{patterns} for want of input (list with -v)"), 2);
             return;
         }
-        for (index, pattern) in report.not_checked.iter().enumerate() {
+        for (index, pattern) in self.report.not_checked.iter().enumerate() {
             let label = if index == 0 { "Not checked" } else { "" };
             self.row(label, &format!("{}: needs {}", pattern.pattern, pattern.needs), 3);
             if let Some(command) = &pattern.command {
@@ -363,8 +366,8 @@ impl Screen {
         }
     }
 
-    fn warnings(&mut self, report: &Report) {
-        for (index, warning) in report.warnings.iter().take(self.limits.warnings).enumerate() {
+    fn warnings(&mut self) {
+        for (index, warning) in self.report.warnings.iter().take(self.limits.warnings).enumerate() {
             let place = match (&warning.artifact, warning.line) {
                 (Some(artifact), Some(line)) => format!("{artifact}:{line}: "),
                 (Some(artifact), None) => format!("{artifact}: "),
@@ -373,7 +376,7 @@ impl Screen {
             let label = if index == 0 { "Warnings" } else { "" };
             self.row(label, &format!("{place}{}", warning.message), 2);
         }
-        self.and_more(report.warnings.len(), self.limits.warnings);
+        self.and_more(self.report.warnings.len(), self.limits.warnings);
     }
 
     // The parts of a finding.
@@ -401,22 +404,23 @@ impl Screen {
         }
     }
 
-    /// Says where, unless the title did.
+    /// Says where: in the code, unless the title did, and in which process.
     fn whereabouts(&mut self, finding: &Finding) {
+        let mut said = Vec::new();
         let places = view::places(finding, self.verbose());
-        if places.iter().all(|place| finding.title.contains(place.function)) {
-            return;
+        if places.iter().any(|place| !finding.title.contains(place.function)) {
+            said.extend(places.iter().map(|place| self.place(place)));
         }
-        let room = self.width - LABEL;
-        let said: Vec<_> = places
-            .iter()
-            .map(|place| {
-                let function = text::cut_middle(&text::visible(place.function), room);
-                let source = place.source.as_ref().map_or(String::new(), |it| format!(" ({})", text::visible(it)));
-                format!("{} {function}{source}", place.lead)
-            })
-            .collect();
-        self.row("Where", &said.join(", "), if self.verbose() { usize::MAX } else { 3 });
+        said.extend(view::subject_of(self.report, finding).map(|subject| format!("in {subject}")));
+        if !said.is_empty() {
+            self.row("Where", &said.join(", "), if self.verbose() { usize::MAX } else { 3 });
+        }
+    }
+
+    fn place(&self, place: &view::Place<'_>) -> String {
+        let function = text::cut_middle(&text::visible(place.function), self.width - LABEL);
+        let source = place.source.as_ref().map_or(String::new(), |it| format!(" ({it})"));
+        format!("{} {function}{source}", place.lead)
     }
 
     fn evidence(&mut self, label: &str, evidence: &[EvidenceLine], most: usize) {
@@ -470,11 +474,11 @@ impl Screen {
 
     // Drawing.
 
-    fn headline(&self, report: &Report, cause: &Cause<'_>) -> String {
+    fn headline(&self, cause: &Cause<'_>) -> String {
         let severity = cause.finding.map(|finding| finding.severity);
         format!(
             "{}  {}  {}",
-            self.verdict(report.verdict, severity),
+            self.verdict(self.report.verdict, severity),
             self.paint(Paint::Bold, &short(&cause.cause.category)),
             view::certainty(severity, cause.cause.confidence)
         )
@@ -490,9 +494,9 @@ impl Screen {
     }
 
     /// The first line: what it is on the left, what was read on the right.
-    fn title(&mut self, left: &str, report: &Report) {
-        let name = text::cut_middle(&text::visible(&report.bundle.name), self.width / 2);
-        let right = format!("{name}, {}", view::input(report));
+    fn title(&mut self, left: &str) {
+        let name = text::cut_middle(&text::visible(&self.report.bundle.name), self.width / 2);
+        let right = format!("{name}, {}", view::input(self.report));
         let used = text::width(&unpainted(left)) + text::width(&right);
         match self.width.checked_sub(used).filter(|&gap| gap >= 2) {
             Some(gap) => self.line(&format!("{left}{}{right}", " ".repeat(gap))),
@@ -518,7 +522,7 @@ impl Screen {
         let indent = text::width(lead);
         let room = self.width.saturating_sub(LABEL + indent);
         let mut lines = clipped(text::wrap(words, room), most_lines, room);
-        if lines.is_empty() {
+        if lines.is_empty() && !(label.is_empty() && lead.is_empty()) {
             lines.push(String::new());
         }
         for (index, line) in lines.iter().enumerate() {
@@ -556,7 +560,12 @@ impl Screen {
                         if index == 0 { format!("{mark} {line}") } else { format!("{}{line}", " ".repeat(wide)) }
                     }));
                 }
-                text::Block::Code(code) => lines.extend(code.into_iter().map(|line| format!("  {line}"))),
+                text::Block::Code(code) if self.verbose() => {
+                    lines.extend(code.into_iter().map(|line| format!("  {line}")))
+                }
+                text::Block::Code(code) => {
+                    lines.extend(code.iter().map(|line| text::cut_end(&format!("  {line}"), self.width - indent)));
+                }
             }
         }
         for (index, line) in clipped(lines, most_lines, self.width - indent).iter().enumerate() {

@@ -22,6 +22,10 @@ fn what_they_look_like() {
         insta::assert_snapshot!(format!("terminal_quiet_{name}"), terminal::render(&report, &style(Verbosity::Quiet)));
         insta::assert_snapshot!(format!("markdown_{name}"), markdown::render(&report, markdown::DEFAULT_MAX_CHARS));
     }
+    insta::assert_snapshot!(
+        "terminal_verbose_inconclusive",
+        terminal::render(&inconclusive(), &style(Verbosity::Verbose))
+    );
     insta::assert_snapshot!("terminal_debug_problem", terminal::render(&problem(), &style(Verbosity::Debug)));
     insta::assert_snapshot!("markdown_problem_3000", markdown::render(&problem(), 3_000));
 }
@@ -42,6 +46,36 @@ fn json_is_what_the_schema_says_and_reads_back() {
     let mut wrong = problem();
     wrong.findings[0].category = "gremlins".into();
     assert!(!validator.is_valid(&serde_json::to_value(&wrong).unwrap()), "the schema checks something");
+}
+
+#[test]
+fn a_report_with_only_what_the_contract_requires_reads() {
+    let mut value = serde_json::to_value(problem()).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(include_str!("../../docs/report.schema.json")).unwrap();
+    strip(&mut value, &schema, &schema);
+    let read: Report = serde_json::from_value(value).unwrap();
+    assert_eq!(read.findings.len(), problem().findings.len());
+    assert!(terminal::render(&read, &Style::default()).starts_with("PROBLEM  goroutine-leak"));
+    let again = serde_json::to_value(&read).unwrap();
+    assert!(jsonschema::is_valid(&schema, &again), "what is missing is not made up");
+}
+
+/// Removes every field that the schema does not require.
+fn strip(value: &mut serde_json::Value, schema: &serde_json::Value, root: &serde_json::Value) {
+    let schema = match schema["$ref"].as_str().and_then(|path| path.strip_prefix('#')) {
+        Some(path) => root.pointer(path).unwrap(),
+        None => schema,
+    };
+    match value {
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| strip(item, &schema["items"], root)),
+        serde_json::Value::Object(fields) => {
+            if let Some(required) = schema["required"].as_array() {
+                fields.retain(|name, _| required.iter().any(|it| it == name));
+            }
+            fields.iter_mut().for_each(|(name, field)| strip(field, &schema["properties"][name], root));
+        }
+        _ => {}
+    }
 }
 
 #[test]

@@ -45,7 +45,8 @@ fn columns(c: char) -> usize {
 
 /// Cuts out the middle of a text that is too wide: of a name, both ends tell.
 pub(crate) fn cut_middle(text: &str, max: usize) -> String {
-    if width(text) <= max {
+    // No character takes more columns than bytes.
+    if text.len() <= max || width(text) <= max {
         return text.to_owned();
     }
     let room = max.saturating_sub(1);

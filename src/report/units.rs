@@ -81,7 +81,7 @@ pub fn share(value: f64) -> String {
         unknown()
     } else if percent > 0.0 && percent < 0.05 {
         "< 0.1 %".to_owned()
-    } else if percent < 100.0 && percent >= 99.95 {
+    } else if (99.95..100.0).contains(&percent) {
         "> 99.9 %".to_owned()
     } else if percent == percent.round() {
         format!("{} %", group_digits(&format!("{percent:.0}")))

@@ -33,7 +33,9 @@ fn symptoms<'a>(report: &'a Report, cause: &RootCause) -> Vec<&'a Finding> {
         finding.id != cause.finding
             && (cause.explains.contains(&finding.id) || finding.explained_by.as_ref() == Some(&cause.finding))
     };
-    report.findings.iter().filter(explained).collect()
+    let mut symptoms: Vec<_> = report.findings.iter().filter(explained).collect();
+    symptoms.sort_by_key(|symptom| std::cmp::Reverse(symptom.severity));
+    symptoms
 }
 
 /// Findings that are neither a root cause nor the direct symptom of one, the worst first.
@@ -46,6 +48,12 @@ pub(crate) fn other_findings<'a>(report: &'a Report, causes: &[Cause<'_>]) -> Ve
     let mut others: Vec<_> = report.findings.iter().filter(|finding| !told(finding)).collect();
     others.sort_by(|a, b| b.severity.cmp(&a.severity).then(b.confidence.total_cmp(&a.confidence)));
     others
+}
+
+/// What an inconclusive report suspects most.
+pub(crate) fn suspected(report: &Report) -> Option<&Finding> {
+    let others = || other_findings(report, &[]).into_iter().next();
+    (report.verdict == Verdict::Inconclusive).then(others).flatten()
 }
 
 /// The verdict in one word.
@@ -234,7 +242,12 @@ fn processes(report: &Report) -> Vec<String> {
             let idle: u64 =
                 own().flat_map(|bucket| &bucket.groups).filter(|group| group.idle).map(|group| group.count).sum();
             let what = units::counted(threads, thread(runtime), &format!("{}s", thread(runtime)));
-            format!("{process} ({runtime}): {what}, {} known to wait harmlessly", units::count(idle))
+            let idle = match idle {
+                0 => "none".to_owned(),
+                idle if idle == threads => "all".to_owned(),
+                idle => units::count(idle),
+            };
+            format!("{process} ({runtime}): {what}, {idle} known to wait harmlessly")
         })
         .collect();
     if snapshots > 0 {
@@ -331,15 +344,21 @@ pub(crate) fn trend(trend: &Trend) -> String {
         said.push_str(&format!(" (95 %: {interval})"));
     }
     if let Some(since) = &trend.since {
-        said.push_str(&format!(", since {}", units::instant(since)));
+        said.push_str(&format!(", since {} UTC", units::instant(since)));
     }
     if let Some(limit) = trend.limit {
         said.push_str(&format!(", limit {}", units::value(limit, &trend.unit)));
     }
     if let Some(at) = &trend.exhausts_at {
-        said.push_str(&format!(", reached at {}", units::instant(at)));
+        said.push_str(&format!(", reached at {} UTC", units::instant(at)));
     }
     said
+}
+
+/// Name of the process that a finding is about.
+pub(crate) fn subject_of<'a>(report: &'a Report, finding: &Finding) -> Option<&'a str> {
+    let id = finding.subject.as_ref()?;
+    report.subjects.iter().find(|subject| subject.id == *id).map(|subject| subject.name.as_str())
 }
 
 /// Name of a subject for people.

@@ -162,3 +162,51 @@ fn cut_end(text: &str, max: usize) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inline_text_is_no_markup() {
+        assert_eq!(inline("<b>&\n# x"), "&lt;b&gt;&amp; \\# x");
+        assert_eq!(inline("main.(*hub).keep_alive a|b `c`"), "main.(\\*hub).keep_alive a\\|b \\`c\\`");
+        assert_eq!(inline("@root fixes #12"), "\\@\u{200b}root fixes \\#\u{200b}12");
+        assert_eq!(inline("_x_ [a](b)"), "\\_x\\_ \\[a\\](b)");
+    }
+
+    #[test]
+    fn prose_keeps_lists_and_code_and_nothing_else() {
+        assert_eq!(
+            prose("Use `a|b`:\n- one\n- <two>\n\n# no heading"),
+            "Use `a|b`:\n\n- one\n- &lt;two&gt;\n\n\\# no heading"
+        );
+        assert_eq!(prose("+ x\n\n3) y\n\n--- z"), "\\+ x\n\n3\\) y\n\n\\--- z");
+        assert_eq!(prose("an open ` tick"), "an open \\` tick");
+        assert_eq!(prose("```\nopen <fence>"), "```text\nopen <fence>\n```");
+    }
+
+    #[test]
+    fn code_cannot_be_ended_by_its_content() {
+        assert_eq!(code("a`b"), "``a`b``");
+        assert_eq!(code("`"), "`` ` ``");
+        assert_eq!(code(" \n"), "");
+        assert_eq!(code_cell("a|b"), "`a\\|b`");
+        assert_eq!(code_cell("a\\|b"), "<code>a\\\\\\|b</code>");
+        assert_eq!(fence("text", &["````".into(), "x\ny".into()]), "`````text\n````\nx y\n`````\n");
+    }
+
+    #[test]
+    fn only_plain_links_are_links() {
+        assert_eq!(link("https://go.dev/blog/context"), "<https://go.dev/blog/context>");
+        assert_eq!(link("javascript:alert(1)"), "javascript:alert(1)");
+        assert_eq!(link("https://x> <b>"), "https://x&gt; &lt;b&gt;");
+    }
+
+    #[test]
+    fn what_is_escaped_fits_too() {
+        let cut = fit(&"<".repeat(100), 41, inline);
+        assert_eq!(cut, format!("{}…", "&lt;".repeat(9)));
+        assert_eq!(fit("short", 41, inline), "short");
+    }
+}

@@ -80,7 +80,7 @@ impl Document {
         }
         let taken = self.choose(max_chars.saturating_sub(FOOTER));
         let mut text = self.assemble(&taken);
-        text.push_str(&format!("\n\n{}\n", self.footer(&taken)));
+        text.push_str(&format!("\n{}\n", self.footer(&taken)));
         text
     }
 
@@ -158,4 +158,41 @@ impl Document {
 
 fn length(text: &str) -> usize {
     text.chars().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document() -> Document {
+        let mut document = Document::default();
+        let head = document.section(None, "", "");
+        document.text(head, 0, "head\n".into());
+        let outer = document.section(None, "## outer\n", "");
+        let inner = document.section(Some(outer), "<details>\n", "</details>\n");
+        for row in 0..50 {
+            document.part(inner, 2, format!("row {row:02} {}\n", "x".repeat(20)), Left::evidence());
+        }
+        let last = document.section(None, "## last\n", "");
+        document.part(last, 1, "last\n".into(), Left::finding());
+        document
+    }
+
+    #[test]
+    fn what_fits_is_whole() {
+        let text = document().write(5_000);
+        assert!(text.ends_with("row 49 xxxxxxxxxxxxxxxxxxxx\n</details>\n## last\nlast\n"), "{text}");
+    }
+
+    #[test]
+    fn rows_are_cut_at_the_end_and_sections_are_closed() {
+        let text = document().write(500);
+        assert!(text.chars().count() <= 500);
+        assert!(text.starts_with("head\n## outer\n<details>\nrow 00") && text.contains("</details>\n## last\nlast\n"));
+        let rows = text.matches("row ").count();
+        assert!((1..50).contains(&rows) && text.contains(&format!("row {:02}", rows - 1)), "{text}");
+        let left =
+            format!("0 findings, {} evidence lines, 0 other entries left out; full report: report.json\n", 50 - rows);
+        assert!(text.ends_with(&left), "{text}");
+    }
 }
