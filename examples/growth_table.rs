@@ -4,7 +4,7 @@
 mod series;
 
 use series::score::{Cell, quantile, score};
-use series::{KINDS, Kind, Must, UNSEEN};
+use series::{FURTHER, KINDS, Kind, Must};
 use std::io::{self, Write};
 
 const LENGTHS: [usize; 6] = [10, 20, 50, 100, 200, 500];
@@ -49,7 +49,7 @@ fn main() -> io::Result<()> {
     let (count, seed) = (arguments.next().unwrap_or(200), arguments.next().unwrap_or(1));
     let mut out = io::stdout().lock();
     table(&mut out, "Kinds that the method was built on", KINDS, count, seed)?;
-    table(&mut out, "Kinds that took no part", UNSEEN, count, seed)?;
+    table(&mut out, "Further kinds", FURTHER, count, seed)?;
     let blind = LENGTHS.map(|n| {
         let kinds = KINDS.iter().filter(|k| k.name.contains("restarts"));
         kinds.map(|k| format!("{:.1}", score(k, n, count, seed, false).flagged * 100.0)).collect::<Vec<_>>().join(" / ")

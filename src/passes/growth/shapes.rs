@@ -98,7 +98,7 @@ impl FineHinge {
         let bound = bic(best.squared_error, x.len(), 3) + 4.0;
         let mut near = fits.iter().filter(|fit| bic(fit.squared_error, x.len(), 3) <= bound).map(|fit| fit.at);
         let earliest = near.next()?;
-        Some(FineHinge { best, earliest, latest: near.last().unwrap_or(earliest) })
+        Some(FineHinge { best, earliest, latest: near.next_back().unwrap_or(earliest) })
     }
 }
 
