@@ -119,7 +119,7 @@ impl<'s, 'scope> Walker<'s, 'scope> {
     pub(super) fn memory(&mut self, name: &str, mut bytes: &[u8]) {
         let size = bytes.len() as u64;
         self.stream(name, &mut bytes);
-        self.given(name, size);
+        self.walked.inputs.push(InputInfo { name: name.to_owned(), bytes: size });
     }
 
     /// Reads one of the paths given.
