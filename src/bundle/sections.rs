@@ -26,6 +26,9 @@ pub(super) struct Context {
     pub(super) command: String,
     /// Some of the section was seen already.
     pub(super) begun: bool,
+    /// Whether lines that are only a time part the text: they do where it begins with one, and not where a time is
+    /// part of a report's head. `None`: nothing was seen yet.
+    bare_times: Option<bool>,
 }
 
 impl Context {
@@ -34,6 +37,7 @@ impl Context {
         self.name.clear();
         self.command.clear();
         self.begun = false;
+        self.bare_times = Some(true);
         match mark {
             Mark::Time(time) => self.when = Some(When::Wall(time)),
             Mark::Path(path) => self.name = path,
@@ -131,9 +135,9 @@ fn bare_time(line: &[u8]) -> Option<i64> {
 
 /// Whether a text that begins like this has sections.
 pub(super) fn has_marks(head: &[u8]) -> bool {
-    let mut lines = Text::new(head, 1).lines();
+    let (mut lines, mut context) = (Text::new(head, 1).lines(), Context::default());
     while !lines.is_done() {
-        if mark_at(&lines).is_some() {
+        if context.mark_at(&lines).is_some() {
             return true;
         }
         lines.advance();
@@ -141,11 +145,24 @@ pub(super) fn has_marks(head: &[u8]) -> bool {
     false
 }
 
-/// The mark under the cursor; the head of a diff is none.
-fn mark_at(lines: &Lines<'_>) -> Option<Mark> {
-    let found = mark(lines.peek()?)?;
-    let diff = matches!(found, Mark::Path(_)) && lines.peek_second().is_some_and(|line| line.starts_with(b"+++ "));
-    (!diff).then_some(found)
+impl Context {
+    /// The mark under the cursor; the head of a diff is none.
+    fn mark_at(&mut self, lines: &Lines<'_>) -> Option<Mark> {
+        let line = lines.peek()?;
+        let found = mark(line);
+        if self.bare_times.is_none() && !line.is_empty() {
+            self.bare_times = Some(found.is_some());
+        }
+        let (found, begins_with_mark) = (found?, self.bare_times == Some(true));
+        let next = || lines.peek_second().unwrap_or_default();
+        let is_mark = match found {
+            // HotSpot prints the time of a thread dump on the line before it, in the middle of a log too.
+            Mark::Time(_) if bare_time(line).is_some() => begins_with_mark || next().starts_with(b"Full thread dump"),
+            Mark::Path(_) => !next().starts_with(b"+++ "),
+            _ => true,
+        };
+        is_mark.then_some(found)
+    }
 }
 
 /// A stretch of text between two marks.
@@ -172,7 +189,7 @@ pub(super) fn walk(text: Text<'_>, wrapped: bool, context: &mut Context, mut eac
     let bytes = text.bytes();
     let (mut lines, mut start) = (text.lines(), text.lines());
     loop {
-        let found = if lines.is_done() { None } else { mark_at(&lines) };
+        let found = context.mark_at(&lines);
         if found.is_some() || lines.is_done() {
             let body = &bytes[start.offset()..lines.offset()];
             if !trim(body).is_empty() {
@@ -290,6 +307,16 @@ mod tests {
                 (when("2026-11-21T22:51:27Z"), String::new(), String::new(), 7, "some avg10=0.00".into()),
             ]
         );
+    }
+
+    #[test]
+    fn a_time_in_the_head_of_a_report_is_no_mark() {
+        let dump = b"29393\n2026-11-21T22:26:05.403410545Z\n25.0.3+9-LTS\n\n#3 \"main\" WAITING\n";
+        assert_eq!(sections(dump).len(), 1);
+        assert!(!has_marks(dump));
+        let log = b"started\n2026-11-21 22:20:52\nFull thread dump OpenJDK 64-Bit Server VM\n";
+        assert_eq!(sections(log).len(), 2);
+        assert_eq!(sections(b"\nSat Nov 21 22:52:54 UTC 2026\n137\nSat Nov 21 22:52:59 UTC 2026\n138\n").len(), 2);
     }
 
     #[test]

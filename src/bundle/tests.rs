@@ -222,7 +222,7 @@ fn sections_in_blocks() {
 
 #[test]
 fn a_section_that_ends_ends_its_hints() {
-    let text = "n 1\n==> /a/value <==\n2\n\n==> /a/other <==\nn 3\n2026-11-21 22:51:17\nn 4\n";
+    let text = "n 1\n==> /a/value <==\n2\n\n==> /a/other <==\nn 3\n=== 2026-11-21 22:51:17 ===\nn 4\n";
     let bundle = same_in_any_blocks("all.txt", text);
     assert_eq!(points(&bundle, "/a/value").len(), 1);
     let embedded = points(&bundle, "n");
