@@ -87,17 +87,28 @@ fn row(pattern: &Pattern, outcome: &str) -> Checked {
     }
 }
 
-/// Whether enough was read to call every process healthy: threads of each, or a signal with enough samples.
+/// Whether enough was read to call every process healthy: most of its threads known to be idle or seen unchanged, or
+/// a signal with enough samples, or a runtime's own trace.
 fn was_judged(case: &Case, facts: &Facts) -> bool {
     let mut processes = case.subject_ids().peekable();
     processes.peek().is_some()
         && processes.all(|subject| {
-            let threads = case.snapshots_of(subject).any(|placed| placed.what.threads.len() > 1);
-            let measured = facts.of("trend").any(|fact| {
-                fact.subject == subject && fact.text("verdict").is_some_and(|verdict| verdict != "insufficient")
-            });
-            let watched = facts.of("gc").chain(facts.of("sched")).any(|fact| fact.subject == subject);
-            threads || measured || watched
+            let of = |kind: &'static str| facts.of(kind).filter(move |fact| fact.subject == subject);
+            let measured =
+                of("trend").any(|fact| fact.text("verdict").is_some_and(|verdict| verdict != "insufficient"));
+            let watched = of("gc").chain(of("sched")).next().is_some();
+            // One moment tells of health only where most of those who wait are known to wait harmlessly.
+            let (mut known, mut all, mut seen_again) = (0.0, 0.0, false);
+            for fact in of("group") {
+                let count = fact.number("count").unwrap_or(0.0);
+                let harmless = fact.flag("idle") == Some(true)
+                    || fact.flag("is_main") == Some(true)
+                    || matches!(fact.text("reason"), Some("running" | "runnable"));
+                all += count;
+                known += if harmless { count } else { 0.0 };
+                seen_again |= fact.number("moments").is_some_and(|moments| moments > 1.0);
+            }
+            measured || watched || (all > 1.0 && (seen_again || known * 2.0 > all))
         })
 }
 

@@ -257,16 +257,33 @@ pub fn order(a: &Scored<'_>, b: &Scored<'_>) -> Ordering {
         .then_with(|| a.pattern.id.cmp(&b.pattern.id))
 }
 
-/// Of several findings about the same threads or the same place, the best stays.
+/// Of several findings about the same fact, the same place, or from different anchors of one pattern, the best stays.
 pub fn drop_rivals(scored: &mut Vec<Scored<'_>>) {
-    let mut kept: Vec<(SubjectId, usize, String, String)> = Vec::new();
+    struct Kept {
+        subject: SubjectId,
+        anchor: usize,
+        kind: &'static str,
+        place: String,
+        category: String,
+        pattern: String,
+    }
+    let mut kept: Vec<Kept> = Vec::new();
     scored.retain(|scored| {
-        let place = scored.finding.sites.first().map_or(String::new(), |site| site.function.clone());
-        let key = (scored.subject, scored.anchor_index, place, scored.pattern.category.clone());
-        let rival =
-            kept.iter().any(|known| known.1 == key.1 || (known.0 == key.0 && known.3 == key.3 && (known.2 == key.2)));
+        let this = Kept {
+            subject: scored.subject,
+            anchor: scored.anchor_index,
+            kind: scored.anchor.kind,
+            place: scored.finding.sites.first().map_or(String::new(), |site| site.function.clone()),
+            category: scored.pattern.category.clone(),
+            pattern: scored.pattern.id.clone(),
+        };
+        let rival = kept.iter().any(|known| {
+            let one_place = known.category == this.category && known.place == this.place;
+            let one_pattern = known.pattern == this.pattern && (known.kind != this.kind || this.kind == "trend");
+            known.anchor == this.anchor || (known.subject == this.subject && (one_place || one_pattern))
+        });
         if !rival {
-            kept.push(key);
+            kept.push(this);
         }
         !rival
     });

@@ -203,7 +203,7 @@ pub fn is_user_go(function: &str) -> bool {
 }
 
 fn is_user_java(function: &str) -> bool {
-    !JAVA_LIBRARY.iter().any(|prefix| function.starts_with(prefix))
+    !JAVA_LIBRARY.iter().any(|prefix| function.starts_with(prefix)) && !function.contains("$$Lambda")
 }
 
 /// A function of unknown language: not known to be a library's of any.
@@ -225,6 +225,15 @@ fn looks_go(function: &str) -> bool {
 /// Index of the innermost user frame of a stack.
 pub fn innermost_user(tables: &Tables, stack: StackId, runtime: Runtime) -> Option<usize> {
     tables.stack_frames(stack).iter().position(|&frame| is_user(tables, frame, runtime))
+}
+
+/// User functions on a stack, generated wrappers left out.
+pub fn user_depth(tables: &Tables, stack: StackId, runtime: Runtime) -> usize {
+    tables
+        .stack_frames(stack)
+        .iter()
+        .filter(|&&frame| is_user(tables, frame, runtime) && !tables.function(frame).contains("$$Lambda"))
+        .count()
 }
 
 /// The receiver type of a Go method with its package: `pkg.(*T).m` and `pkg.(*T).m.func1` give `pkg.(*T)`.

@@ -2,17 +2,17 @@
 
 use super::code;
 use super::fact::{Cite, Fact, Facts};
-use super::threads::site;
+use super::threads::{Population, site, sites_of};
 use crate::case::{Case, Placed};
 use crate::report::model::Site;
 use postmortem_parsers::evidence::{Record, RecordKind, Runtime};
 use std::collections::BTreeMap;
 
 /// States crash, kill and stall facts.
-pub fn state(case: &Case, facts: &mut Facts) {
+pub fn state(case: &Case, populations: &[Population<'_>], facts: &mut Facts) {
     for placed in &case.records {
         match placed.what.kind {
-            RecordKind::Panic | RecordKind::Fatal | RecordKind::Signal => crash(case, placed, facts),
+            RecordKind::Panic | RecordKind::Fatal | RecordKind::Signal => crash(case, placed, populations, facts),
             RecordKind::Race => race(case, placed, facts),
             _ => {}
         }
@@ -21,7 +21,7 @@ pub fn state(case: &Case, facts: &mut Facts) {
     kills(case, facts);
 }
 
-fn crash(case: &Case, placed: &Placed<Record>, facts: &mut Facts) {
+fn crash(case: &Case, placed: &Placed<Record>, populations: &[Population<'_>], facts: &mut Facts) {
     let record = &placed.what;
     let mut fact = Fact::new("crash", placed.subject);
     let kind = match record.kind {
@@ -43,7 +43,36 @@ fn crash(case: &Case, placed: &Placed<Record>, facts: &mut Facts) {
     fact.sites = user.iter().take(3).map(|&frame| site(&case.tables, frame, "blocked")).collect();
     fact.set_known("site", fact.sites.first().map(|site| site.function.clone()));
     fact.cites.push(Cite::new(placed.artifact, record.line, record.text.clone()));
+    asleep(case, placed, populations, &mut fact);
     facts.push(fact);
+}
+
+/// For a program in which every goroutine is asleep: how many there are, in what, and where.
+fn asleep(case: &Case, placed: &Placed<Record>, populations: &[Population<'_>], fact: &mut Fact) {
+    if fact.flag("deadlock") != Some(true) {
+        return;
+    }
+    let Some(census) = populations
+        .iter()
+        .flat_map(|population| &population.censuses)
+        .find(|census| census.placed.artifact == placed.artifact && census.placed.what.line >= placed.what.line)
+    else {
+        return;
+    };
+    let waiting: Vec<_> = census.threads.iter().filter(|known| known.is_waiting() && !known.is_idle()).collect();
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for known in &waiting {
+        *reasons.entry(known.reason).or_default() += 1;
+    }
+    fact.set("count", waiting.len());
+    fact.set_known("reason", reasons.iter().max_by_key(|(_, count)| **count).map(|(reason, _)| *reason));
+    for known in &waiting {
+        for place in sites_of(&case.tables, known.thread.stack, known.thread.created_by, Runtime::Go) {
+            if fact.sites.len() < 5 && !fact.sites.iter().any(|site| site.function == place.function) {
+                fact.sites.push(place);
+            }
+        }
+    }
 }
 
 fn race(case: &Case, placed: &Placed<Record>, facts: &mut Facts) {
@@ -67,8 +96,21 @@ fn race(case: &Case, placed: &Placed<Record>, facts: &mut Facts) {
 
 /// Functions that every stuck task shows and that tell nothing of why.
 const SCHEDULER: &[&str] = &[
-    "*schedule*", "*io_schedule*", "__switch_to*", "*wait_for_common*", "*wait_on_bit*", "bit_wait*", "dump_*", "*show_stack*",
-    "*backtrace*", "*_raw_spin*", "ret_from_fork*", "kthread*", "*entry*", "*do_syscall*", "*wait_for_completion*",
+    "*schedule*",
+    "*io_schedule*",
+    "__switch_to*",
+    "*wait_for_common*",
+    "*wait_on_bit*",
+    "bit_wait*",
+    "dump_*",
+    "*show_stack*",
+    "*backtrace*",
+    "*_raw_spin*",
+    "ret_from_fork*",
+    "kthread*",
+    "*entry*",
+    "*do_syscall*",
+    "*wait_for_completion*",
 ];
 
 /// Tasks that the kernel saw stuck, by kind and task.
@@ -77,19 +119,28 @@ fn stalls(case: &Case, facts: &mut Facts) {
     for placed in case.records.iter().filter(|placed| placed.what.kind == RecordKind::Log) {
         let class = placed.what.attribute("class").unwrap_or("");
         if matches!(class, "hung-task" | "soft-lockup" | "rcu-stall" | "blocked-task") {
-            by_task.entry((placed.subject, class, placed.what.attribute("task").unwrap_or(""))).or_default().push(placed);
+            by_task
+                .entry((placed.subject, class, placed.what.attribute("task").unwrap_or("")))
+                .or_default()
+                .push(placed);
         }
     }
     for ((subject, class, task), all) in by_task {
         let first = &all[0].what;
         let mut fact = Fact::new("stall", subject);
         fact.set("kind", class).set("task", task).set("count", all.len());
-        fact.set_known("seconds", all.iter().filter_map(|p| p.what.attribute("seconds")?.parse::<f64>().ok()).reduce(f64::max));
+        fact.set_known(
+            "seconds",
+            all.iter().filter_map(|p| p.what.attribute("seconds")?.parse::<f64>().ok()).reduce(f64::max),
+        );
         let telling = |frame: &&postmortem_parsers::tables::FrameId| {
             !SCHEDULER.iter().any(|glob| super::glob::fits(glob, case.tables.function(**frame)))
         };
         let frames = case.tables.stack_frames(first.stack);
-        fact.set("frames", frames.iter().take(30).map(|&frame| case.tables.function(frame).to_owned()).collect::<Vec<_>>());
+        fact.set(
+            "frames",
+            frames.iter().take(30).map(|&frame| case.tables.function(frame).to_owned()).collect::<Vec<_>>(),
+        );
         fact.sites = frames.iter().filter(telling).take(4).map(|&frame| site(&case.tables, frame, "blocked")).collect();
         fact.set_known("site", fact.sites.first().map(|site| site.function.clone()));
         for placed in all.iter().take(3) {
@@ -129,12 +180,7 @@ fn kills(case: &Case, facts: &mut Facts) {
         );
         fact.set_known("shmem_share", number("stat.shmem").zip(limit).map(|(s, l)| s / l));
         if !victim.is_empty() {
-            fact.sites.push(Site {
-                function: victim.clone(),
-                file: None,
-                line: None,
-                role: "blocked".into(),
-            });
+            fact.sites.push(Site { function: victim.clone(), file: None, line: None, role: "blocked".into() });
         }
         for placed in all.iter().rev().take(3) {
             fact.cites.push(Cite::new(placed.artifact, placed.what.line, placed.what.text.clone()));

@@ -1,5 +1,6 @@
 //! Groups, turnover and creators: threads that wait at the same place for the same reason, and how that went.
 
+use super::code;
 use super::fact::{Cite, Fact, Facts};
 use super::threads::{Census, Known, Population, sites_of, thread_key};
 use crate::case::Case;
@@ -65,6 +66,8 @@ fn describe(case: &Case, runtime: Runtime, key: &Key<'_>, members: &[&Known<'_>]
     fact.set("idle", members.iter().all(|known| known.is_idle()));
     fact.set("in_task", members.iter().any(|known| known.stack.in_task));
     fact.set("is_main", members.iter().any(|known| known.stack.is_main && known.thread.created_by.is_none()));
+    fact.set("user_depth", code::user_depth(&case.tables, stack, runtime));
+    fact.set("waiter", members.iter().any(|known| known.role.is_some_and(|role| role.side == "waiter")));
     fact.set_known("function", functions.first().cloned());
     fact.set("frames", functions);
     fact.set_known("creator", creator.map(|frame| case.tables.function(frame)));

@@ -125,9 +125,18 @@ fn heap_growth(case: &Case, subject: u32, facts: &mut Facts) {
     if grew > 0.0 {
         fact.set("share_of_growth", most / grew);
     }
-    fact.sites = ranked.iter().filter(|(_, _, grew)| *grew > most * 0.3).take(2).map(|&(frame, _, _)| site(&case.tables, frame, "hot")).collect();
+    fact.sites = ranked
+        .iter()
+        .filter(|(_, _, grew)| *grew > most * 0.3)
+        .take(2)
+        .map(|&(frame, _, _)| site(&case.tables, frame, "hot"))
+        .collect();
     fact.sites.extend(callers(case, &last.what, name));
-    let says = format!("{} more in use, allocated by {name}, than in the first of {} heap profiles", units::bytes(most), heaps.len());
+    let says = format!(
+        "{} more in use, allocated by {name}, than in the first of {} heap profiles",
+        units::bytes(most),
+        heaps.len()
+    );
     fact.cites.push(Cite::new(last.artifact, last.what.line, says));
     facts.push(fact);
 }
@@ -175,6 +184,7 @@ fn hot(case: &Case, placed: &Placed<Profile>, shares: &Shares, facts: &mut Facts
     fact.set("broken", shares.broken / shares.total).set("unknown", shares.unknown / shares.total);
     if let Some(&(frame, weight)) = culprits.first() {
         fact.set("culprit", case.tables.function(frame)).set("total", weight / shares.total);
+        fact.set("user", code::is_user(&case.tables, frame, Runtime::Unknown));
         let says = format!(
             "{} of the {} samples pass through {}",
             units::share(weight / shares.total),

@@ -4,6 +4,7 @@
 use super::fact::{Cite, Fact, Facts};
 use super::growth::{self, Growth, Verdict};
 use crate::case::{Case, Clock, Sample, Signal, SubjectId};
+use crate::report::model::Site;
 use crate::report::units;
 use postmortem_parsers::evidence::{EventKind, SeriesKind, Unit};
 
@@ -70,7 +71,7 @@ pub fn memory_limit(case: &Case, subject: SubjectId) -> Option<(f64, &Sample)> {
 /// States what the signals of a case tell.
 pub fn state(case: &Case, judged: &[Judged<'_>], facts: &mut Facts) {
     for judged in judged {
-        trend(judged, facts);
+        trend(judged, &case.subjects[judged.signal.subject as usize].name, facts);
         level(judged.signal, facts);
     }
     for subject in case.subject_ids() {
@@ -111,12 +112,19 @@ pub fn amount(value: f64, unit: Unit) -> String {
     }
 }
 
-fn trend(judged: &Judged<'_>, facts: &mut Facts) {
+fn trend(judged: &Judged<'_>, process: &str, facts: &mut Facts) {
     let (signal, growth) = (judged.signal, &judged.growth);
     let mut fact = Fact::new("trend", signal.subject);
     fact.set("signal", signal.name.as_str()).set("verdict", word(growth.verdict));
     fact.set("n", growth.n).set("first", growth.first).set("last", growth.last).set("max", growth.max);
-    fact.set("delta", growth.last - growth.first).set("monotone", growth.monotone_share);
+    fact.set("delta", growth.last - growth.first);
+    if growth.monotone_share.is_finite() {
+        fact.set("monotone", growth.monotone_share);
+    }
+    if signal.unit == Unit::Count {
+        fact.set("count", (growth.last - growth.first).max(0.0));
+    }
+    fact.sites.push(Site { function: process.to_owned(), file: None, line: None, role: "blocked".into() });
     if growth.first > 0.0 {
         fact.set("ratio", growth.last / growth.first);
     }
@@ -236,6 +244,7 @@ fn memory(case: &Case, subject: SubjectId, facts: &mut Facts) {
         .filter(|(part, _)| matches!(*part, "anon" | "file" | "kernel"))
         .map(|(_, s)| grew_of(s).max(0.0))
         .sum();
+    native(case, subject, facts);
     for (part, signal) in parts {
         let alive = signal.while_alive();
         let Some(last) = alive.last() else { continue };
@@ -262,6 +271,54 @@ fn memory(case: &Case, subject: SubjectId, facts: &mut Facts) {
         fact.cites.push(Cite { place: last.place, says });
         facts.push(fact);
     }
+}
+
+/// What of the resident memory Go's runtime does not know of: RSS less what it holds from the system.
+fn native(case: &Case, subject: SubjectId, facts: &mut Facts) {
+    let signal = |name: &str| case.signal(subject, name);
+    let (Some(rss), Some(sys)) = (signal("process.memory.usage"), signal("go.memory.sys")) else { return };
+    let ends = |signal: &Signal| -> Option<(f64, f64, usize)> {
+        let alive = signal.while_alive();
+        Some((alive.first()?.value, alive.last()?.value, alive.len()))
+    };
+    let (Some((rss_first, rss_last, n)), Some((sys_first, sys_last, _))) = (ends(rss), ends(sys)) else { return };
+    let (idle_first, idle_last, _) = signal("go.memory.heap_released").and_then(ends).unwrap_or_default();
+    let (text_first, text_last, _) = signal("process.memory.rss_file").and_then(ends).unwrap_or_default();
+    let (first, last) =
+        (rss_first - (sys_first - idle_first) - text_first, rss_last - (sys_last - idle_last) - text_last);
+    let (grew, whole) = (last - first, rss_last - rss_first);
+    if n < 2 {
+        return;
+    }
+    let Some(at) = rss.while_alive().last() else { return };
+    let mut state = |part: &'static str, bytes: f64, grew: f64, says: String| {
+        let mut fact = Fact::new("memory.part", subject);
+        fact.set("part", part).set("bytes", bytes.max(0.0)).set("grew_bytes", grew).set("n", n);
+        if whole > 0.0 {
+            fact.set("share_of_growth", grew / whole);
+        }
+        fact.cites.push(Cite { place: at.place, says });
+        fact.sites.push(Site {
+            function: case.subjects[subject as usize].name.clone(),
+            file: None,
+            line: None,
+            role: "blocked".into(),
+        });
+        facts.push(fact);
+    };
+    let says = format!(
+        "resident memory grew by {}, what Go's runtime holds from the system by {}",
+        units::bytes(whole.max(0.0)),
+        units::bytes((whole - grew).max(0.0))
+    );
+    state("native", last, grew, says);
+    let heap = whole - grew;
+    state(
+        "go-heap",
+        sys_last - idle_last,
+        heap,
+        format!("what Go's runtime holds grew by {}", units::bytes(heap.max(0.0))),
+    );
 }
 
 fn limits(case: &Case, subject: SubjectId, facts: &mut Facts) {

@@ -27,7 +27,7 @@ pub fn run(case: &Case, populations: &[Population<'_>], judged: &[measures::Judg
         waits::state(case, population, &mut facts);
         pools::state(case, population, &mut facts);
     }
-    crashes::state(case, &mut facts);
+    crashes::state(case, populations, &mut facts);
     measures::state(case, judged, &mut facts);
     hotspots::state(case, &mut facts);
     facts

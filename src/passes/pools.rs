@@ -75,6 +75,7 @@ fn common(case: &Case, population: &Population<'_>, members: &[&Known<'_>], fact
     }
     if let Some((&(stack, creator), _)) = stacks.iter().max_by_key(|(_, count)| **count) {
         fact.sites = sites_of(&case.tables, stack, creator, population.runtime);
+        fact.set("user_depth", super::code::user_depth(&case.tables, stack, population.runtime));
         fact.set_known("site", fact.sites.first().map(|site| site.function.clone()));
     }
 }

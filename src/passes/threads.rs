@@ -276,6 +276,24 @@ pub fn site(tables: &Tables, frame: FrameId, role: &str) -> Site {
     }
 }
 
+/// Functions by which any code waits: they tell nothing of what is waited for.
+const MECHANISMS: &[&str] = &[
+    "runtime.*",
+    "internal/*",
+    "sync.*",
+    "*.Unsafe.park",
+    "*LockSupport.*",
+    "*AbstractQueuedSynchronizer*",
+    "java.util.concurrent.*Queue*",
+    "java.util.concurrent.*Deque*",
+    "*ForkJoinPool.managedBlock",
+    "*ForkJoinPool.unmanagedBlock",
+    "java.lang.Object.wait*",
+    "*futex*",
+    "*lll_lock_wait*",
+    "*pthread_*",
+];
+
 /// The places of a waiting stack: where it waits, who called that, who started it.
 pub fn sites_of(tables: &Tables, stack: StackId, created_by: Option<FrameId>, runtime: Runtime) -> Vec<Site> {
     let frames = tables.stack_frames(stack);
@@ -289,9 +307,7 @@ pub fn sites_of(tables: &Tables, stack: StackId, created_by: Option<FrameId>, ru
         None => {
             let library = frames.iter().copied().find(|&frame| {
                 let function = tables.function(frame);
-                !(function.starts_with("runtime.")
-                    || function.starts_with("internal/")
-                    || function.starts_with("sync."))
+                !MECHANISMS.iter().any(|glob| super::glob::fits(glob, function))
             });
             sites.extend(library.or(frames.first().copied()).map(|frame| site(tables, frame, "blocked")));
         }

@@ -122,7 +122,9 @@ impl Wait {
             }
         };
         let holder = self.holder;
-        self.waiters.iter().take(1).for_each(|&index| add(index, None, 1));
+        if self.holder.is_some() || self.members.is_empty() {
+            self.waiters.iter().take(1).for_each(|&index| add(index, None, 1));
+        }
         holder.into_iter().for_each(|index| add(index, Some("holder"), 1));
         self.members.iter().filter(|index| Some(**index) != holder).take(4).for_each(|&index| add(index, None, 1));
         let mut seen = BTreeSet::new();
@@ -227,7 +229,7 @@ fn owner_graph(case: &Case, census: &Census<'_>) -> Vec<Wait> {
         say_owners(case, census, wait, &wants, &next);
     }
     let mut waits: Vec<Wait> = waits.into_values().collect();
-    waits.extend(class_init(census));
+    waits.extend(class_init(case, census));
     waits
 }
 
@@ -276,7 +278,7 @@ fn say_owners(case: &Case, census: &Census<'_>, wait: &mut Wait, wants: &[Option
 }
 
 /// Threads that wait for classes which others initialise, which in turn wait for them.
-fn class_init(census: &Census<'_>) -> Option<Wait> {
+fn class_init(case: &Case, census: &Census<'_>) -> Option<Wait> {
     let snapshot = &census.placed.what;
     let waiting: BTreeSet<usize> = census
         .threads
@@ -293,7 +295,17 @@ fn class_init(census: &Census<'_>) -> Option<Wait> {
         .filter(|object| object.role == ObjectRole::WaitsForClassInit)
         .map(|object| object.class)
         .collect();
-    (classes.len() >= 2).then(|| Wait { shape: "class-init", proof: "owner", waiters: waiting, ..Wait::default() })
+    let initialises = |index: &usize| {
+        case.tables.functions(census.threads[*index].thread.stack).any(|function| function.ends_with(".<clinit>"))
+    };
+    let (members, waiters): (BTreeSet<usize>, BTreeSet<usize>) = waiting.into_iter().partition(initialises);
+    (classes.len() >= 2 && members.len() >= 2).then(|| Wait {
+        shape: "class-init",
+        proof: "owner",
+        members,
+        waiters,
+        ..Wait::default()
+    })
 }
 
 // ---- Go: no owner is printed ----
@@ -359,7 +371,7 @@ fn root<'a>(joined: &BTreeMap<&'a str, &'a str>, mut name: &'a str) -> &'a str {
 
 fn judge_cluster(case: &Case, census: &Census<'_>, waiters: BTreeSet<usize>, guarded: &BTreeSet<&str>) -> Wait {
     let candidates = holder_candidates(case, census, &waiters, guarded);
-    if let Some(&busy) = candidates.iter().find(|&&index| makes_progress(census.threads[index].reason)) {
+    if let Some(&busy) = candidates.iter().find(|&&index| makes_progress(case, &census.threads[index])) {
         return Wait { shape: "convoy", proof: "inferred", waiters, holder: Some(busy), ..Wait::default() };
     }
     if let Some(circle) = address_circle(census, &waiters) {
@@ -419,8 +431,22 @@ fn holder_candidates(
         .collect()
 }
 
-fn makes_progress(reason: &str) -> bool {
-    matches!(reason, "running" | "runnable" | "network-io" | "disk-io" | "syscall" | "cgo" | "sleep" | "dns" | "gc")
+/// Whether a goroutine runs, or waits for something outside of the process, also where the library does so in a select.
+fn makes_progress(case: &Case, known: &Known<'_>) -> bool {
+    const PEERS: &[&str] = &[
+        "net/http.(*persistConn).roundTrip",
+        "net/http.(*Transport).*",
+        "google.golang.org/grpc.*",
+        "net.(*Dialer).*",
+    ];
+    matches!(
+        known.reason,
+        "running" | "runnable" | "network-io" | "disk-io" | "syscall" | "cgo" | "sleep" | "dns" | "gc"
+    ) || case
+        .tables
+        .functions(known.thread.stack)
+        .take(8)
+        .any(|function| PEERS.iter().any(|glob| super::glob::fits(glob, function)))
 }
 
 /// Whether an outer frame is a method of the same type: it may hold the lock that the inner one waits for.

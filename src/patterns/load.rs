@@ -118,9 +118,9 @@ fn read(id: &str, text: &str) -> Result<Pattern> {
             bail!("unknown capture {need:?}; there are {}", crate::diagnosis::captures::names().join(", "));
         }
     }
-    let anchor_kind = head.anchors[0].fact.clone();
+    let anchor_kinds: Vec<String> = head.anchors.iter().map(|anchor| anchor.fact.clone()).collect();
     let clause =
-        |raw: RawClause, anchor: bool| clause(raw.fact, raw.on, raw.conditions, raw.says, &anchor_kind, anchor);
+        |raw: RawClause, anchor: bool| clause(raw.fact, raw.on, raw.conditions, raw.says, &anchor_kinds, anchor);
     let weighted = |raw: RawWeighted, against: bool| -> Result<Weighted> {
         if !FAMILIES.contains(&raw.family.as_str()) {
             bail!("unknown family {:?}; there are {}", raw.family, FAMILIES.join(", "));
@@ -128,7 +128,7 @@ fn read(id: &str, text: &str) -> Result<Pattern> {
         if (raw.weight < 0) != against || raw.weight == 0 {
             bail!("the weight of a [[for]] is above 0, that of an [[against]] below: {}", raw.weight);
         }
-        let clause = self::clause(raw.fact, raw.on, raw.conditions, raw.says, &anchor_kind, false)?;
+        let clause = self::clause(raw.fact, raw.on, raw.conditions, raw.says, &anchor_kinds, false)?;
         Ok(Weighted { clause, weight: raw.weight, family: raw.family })
     };
     let sections = sections(body)?;
@@ -161,17 +161,23 @@ fn clause(
     on: Option<String>,
     conditions: toml::Table,
     says: String,
-    anchor: &str,
+    anchors: &[String],
     is_anchor: bool,
 ) -> Result<Clause> {
-    let kind_name = if fact.is_empty() { anchor } else { &fact };
     if is_anchor && fact.is_empty() {
         bail!("a [[match]] names its fact");
     }
-    let kind = kind_named(kind_name).ok_or_else(|| {
-        let known: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
-        anyhow!("unknown fact {kind_name:?}; there are {}", known.join(", "))
-    })?;
+    // A condition on the anchor may be about an attribute that only one of several anchors has.
+    let names: Vec<&str> = if fact.is_empty() { anchors.iter().map(String::as_str).collect() } else { vec![&fact] };
+    let kinds: Vec<_> = names
+        .iter()
+        .map(|name| {
+            kind_named(name).ok_or_else(|| {
+                let known: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+                anyhow!("unknown fact {name:?}; there are {}", known.join(", "))
+            })
+        })
+        .collect::<Result<_>>()?;
     let on = match on.as_deref() {
         None | Some("subject") => Join::Subject,
         Some("site") => Join::Site,
@@ -180,9 +186,11 @@ fn clause(
     };
     let mut read = Vec::new();
     for (name, value) in &conditions {
-        let attribute = kind.attributes.iter().find(|attribute| attribute.name == name).ok_or_else(|| {
-            let known: Vec<&str> = kind.attributes.iter().map(|attribute| attribute.name).collect();
-            anyhow!("{kind_name} has no attribute {name:?}; it has {}", known.join(", "))
+        let mut all = kinds.iter().flat_map(|kind| kind.attributes);
+        let attribute = all.find(|attribute| attribute.name == name).ok_or_else(|| {
+            let known: Vec<&str> =
+                kinds.iter().flat_map(|kind| kind.attributes).map(|attribute| attribute.name).collect();
+            anyhow!("{} has no attribute {name:?}; it has {}", names.join(" or "), known.join(", "))
         })?;
         read.push((name.clone(), condition::read(name, attribute.of, value).map_err(|error| anyhow!(error))?));
     }
