@@ -4,6 +4,7 @@ use super::Part;
 use postmortem_parsers::evidence::Parsed;
 use postmortem_parsers::lines::{Lines, Text};
 use postmortem_parsers::{Format, Hint};
+use std::collections::BTreeSet;
 
 /// The formats that are known: those of the parsers, or a test's own.
 pub(super) trait Catalogue: Sync {
@@ -41,6 +42,8 @@ pub(super) struct Read {
     pub(super) parsed: Parsed,
     /// The formats that read it, in order of first sight.
     pub(super) parts: Vec<Part>,
+    /// Names of sections that nothing read and that were said.
+    unread: BTreeSet<String>,
 }
 
 impl Read {
@@ -79,11 +82,14 @@ impl Read {
 
     /// Offers line by line to the embedded formats. The one that opens owns the lines until its parse returns.
     pub(super) fn embedded(&mut self, mut lines: Lines<'_>, hint: &Hint<'_>, catalogue: &dyn Catalogue) {
+        let (start, mut claimed, mut blank) = (lines.number(), false, true);
         while let Some(line) = lines.peek() {
             let Some(format) = catalogue.opened_by(line) else {
+                blank &= line.is_empty();
                 lines.advance();
                 continue;
             };
+            claimed = true;
             let (first, offset, records) = (lines.number(), lines.offset(), self.parsed.records);
             format.parse(&mut lines, hint, &mut self.parsed);
             if lines.offset() <= offset {
@@ -92,6 +98,12 @@ impl Read {
             }
             let records = self.parsed.records - records;
             self.count(Part { format: format.id(), records, lines: Some((first, lines.last_number().max(first))) });
+        }
+        // A plain log needs no word; a section that names a file or command is a capture that was not understood.
+        let named = hint.name != hint.artifact || !hint.command.is_empty();
+        if named && !claimed && !blank && self.unread.insert(hint.name.to_owned()) {
+            let name = if hint.command.is_empty() { hint.name } else { hint.command };
+            self.parsed.note(start, format!("the section {name:?} is of no known format; not read (said once)"));
         }
     }
 }

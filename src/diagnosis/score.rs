@@ -163,19 +163,25 @@ pub fn subject_id(subject: SubjectId) -> String {
     format!("s{}", subject + 1)
 }
 
-/// The places of the anchor, then those of the facts that it rests on.
+/// The places of the anchor and of the facts that it rests on. Where the anchor is a measurement, which names the
+/// process at most, code comes first.
 fn sites(anchor: &Fact, facts: &Facts, rests_on: &[usize]) -> Vec<Site> {
-    let mut sites = anchor.sites.clone();
-    for &fact in rests_on {
-        // Where the anchor names no code, what explains it comes first.
-        for site in &facts.all[fact].sites {
-            if !sites.iter().any(|known| known.function == site.function) {
-                sites.push(site.clone());
-            }
+    let measured = matches!(anchor.kind, "trend" | "level" | "memory.part" | "limit" | "kill" | "gc" | "sched");
+    let others = || rests_on.iter().map(|&fact| &facts.all[fact]).filter(|fact| names_code(fact)).flat_map(|fact| &fact.sites);
+    let ordered: Vec<&Site> =
+        if measured { others().chain(&anchor.sites).collect() } else { anchor.sites.iter().chain(others()).collect() };
+    let mut sites: Vec<Site> = Vec::new();
+    for site in ordered {
+        if sites.len() < 8 && !sites.iter().any(|known| known.function == site.function) {
+            sites.push(site.clone());
         }
     }
-    sites.truncate(8);
     sites
+}
+
+/// Whether the places of a fact are in the code.
+fn names_code(fact: &Fact) -> bool {
+    !matches!(fact.kind, "trend" | "level" | "memory.part" | "limit" | "kill")
 }
 
 /// An artifact's line as the report shows it.

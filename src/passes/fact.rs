@@ -555,6 +555,7 @@ pub const KINDS: &[Kind] = &[
         selectors: &[],
         attributes: &[
             a("kind", Type::Word(&["hung-task", "soft-lockup", "rcu-stall", "blocked-task"]), "how"),
+            a("reason", Type::Word(REASONS), "what the task does, where the kind tells"),
             a("task", Type::Text, "name of the task"),
             a("seconds", Type::Number, "for how long"),
             a("site", Type::Text, "kernel function that tells most"),

@@ -24,6 +24,44 @@ fn grouped<'a, 'b>(case: &'a Case, census: &'b Census<'a>) -> BTreeMap<Key<'a>, 
     groups
 }
 
+/// Joins groups that one function started and then left: the two ends of one broken exchange, each at its own place.
+fn join_siblings<'a, 'b>(
+    case: &'a Case,
+    population: &Population<'_>,
+    history: &mut [BTreeMap<Key<'a>, Vec<&'b Known<'a>>>],
+) {
+    let (Some(latest), alive) = (history.last(), &population.latest().ids) else { return };
+    let mut largest: BTreeMap<(&str, &str), (Key<'a>, usize)> = BTreeMap::new();
+    let mut siblings: Vec<((&str, &str), Key<'a>)> = Vec::new();
+    for (key, members) in latest {
+        let Some(creator) = members.first().and_then(|known| known.thread.created_by) else { continue };
+        let orphaned = |known: &&&Known<'_>| {
+            known.thread.created_by == Some(creator)
+                && known.thread.created_in.is_some_and(|parent| !alive.contains(&parent))
+                && !known.is_idle()
+        };
+        if !key.2.is_empty() || members.len() < 6 || members.iter().filter(orphaned).count() != members.len() {
+            continue;
+        }
+        let family = (key.0, case.tables.function(creator));
+        siblings.push((family, *key));
+        let first = largest.entry(family).or_insert((*key, members.len()));
+        if members.len() > first.1 {
+            *first = (*key, members.len());
+        }
+    }
+    for (family, key) in siblings {
+        let target = largest[&family].0;
+        if target != key {
+            for groups in history.iter_mut() {
+                if let Some(members) = groups.remove(&key) {
+                    groups.entry(target).or_default().extend(members);
+                }
+            }
+        }
+    }
+}
+
 fn size(members: &[&Known<'_>]) -> u64 {
     members.iter().map(|known| u64::from(known.thread.count)).sum()
 }
@@ -31,7 +69,8 @@ fn size(members: &[&Known<'_>]) -> u64 {
 /// States the group facts of a population.
 pub fn state(case: &Case, population: &Population<'_>, facts: &mut Facts) {
     facts.looked_for("group", population.subject);
-    let history: Vec<_> = population.censuses.iter().map(|census| grouped(case, census)).collect();
+    let mut history: Vec<_> = population.censuses.iter().map(|census| grouped(case, census)).collect();
+    join_siblings(case, population, &mut history);
     let latest = population.latest();
     let total = latest.total().max(1);
     let family = Families::of(latest);
