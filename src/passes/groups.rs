@@ -189,6 +189,11 @@ fn turnover(
     let sizes: Vec<u64> = history.iter().map(|groups| groups.get(key).map_or(0, |members| size(members))).collect();
     let (prev, count) = (sizes[0], sizes[sizes.len() - 1]);
     fact.set("prev", prev).set("growth", count as f64 - prev as f64);
+    if let [.., before, last] = sizes[..]
+        && sizes.len() > 2
+    {
+        fact.set("levelled", last <= before);
+    }
     fact.set("never_fell", sizes.windows(2).all(|pair| pair[1] >= pair[0]));
     let (first, last) = (population.first(), population.latest());
     if !first.has_ids() || !last.has_ids() {

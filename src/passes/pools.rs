@@ -176,6 +176,12 @@ fn families(case: &Case, population: &Population<'_>, facts: &mut Facts) {
         let mut fact = Fact::new("family", population.subject);
         fact.set("name", name.as_str()).set("runtime", population.runtime.as_str()).set("count", members.len());
         fact.set("growth", members.len() as f64 - first as f64).set("moments", population.censuses.len());
+        if let [.., last_but_one, _] = &population.censuses[..]
+            && population.censuses.len() > 2
+        {
+            let earlier = by_family(case, last_but_one).get(&name).map_or(0, Vec::len);
+            fact.set("levelled", members.len() <= earlier);
+        }
         let idle = members.iter().filter(|known| known.is_idle()).count();
         fact.set("idle_share", idle as f64 / members.len() as f64).set("reason", reason);
         fact.set("system", members.iter().all(|known| known.thread.marks.system));
