@@ -188,12 +188,25 @@ fn write_folder(folder: &Path, analysis: &Analysis, max_chars: usize) -> Result<
     for dir in ["", "folded", "flamegraphs"] {
         std::fs::create_dir_all(folder.join(dir))?;
     }
+    forget(&folder.join("folded"), "folded")?;
+    forget(&folder.join("flamegraphs"), "svg")?;
     put("report.json", &json::render(&analysis.report))?;
     put("report.md", &markdown::render(&analysis.report, max_chars))?;
     for picture in pictures::all(&analysis.case) {
         put(&format!("folded/{}.folded", picture.stem), &picture.folded)?;
         if let Some(svg) = &picture.svg {
             put(&format!("flamegraphs/{}.svg", picture.stem), svg)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes the pictures of an earlier run: the new ones may have other names.
+fn forget(folder: &Path, ending: &str) -> Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == ending) {
+            std::fs::remove_file(path)?;
         }
     }
     Ok(())

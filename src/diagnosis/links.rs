@@ -38,15 +38,18 @@ pub fn link(scored: &mut [Scored<'_>], facts: &Facts) -> Vec<usize> {
 }
 
 fn explains(cause: &Scored<'_>, symptom: &Scored<'_>, facts: &Facts) -> bool {
-    let (above, below) = (tier(&cause.pattern.category), tier(&symptom.pattern.category));
-    if cause.subject != symptom.subject || above > below {
+    if cause.subject != symptom.subject {
         return false;
     }
-    if cause.pattern.explains.contains(&symptom.pattern.id) {
-        // Equals explain each other only downwards in rank.
-        return above < below || cause.score >= symptom.score;
+    let lists = |one: &Scored<'_>, other: &Scored<'_>| one.pattern.explains.contains(&other.pattern.id);
+    let (above, below) = (tier(&cause.pattern.category), tier(&symptom.pattern.category));
+    match (lists(cause, symptom), lists(symptom, cause)) {
+        (true, false) => true,
+        // Where each could explain the other, the tier decides, then the score.
+        (true, true) => above < below || (above == below && cause.score >= symptom.score),
+        (false, true) => false,
+        (false, false) => above <= below && is_victim(cause, symptom, facts),
     }
-    is_victim(cause, symptom, facts)
 }
 
 /// The symptom's threads wait at a place of the cause's, or were started by threads that the cause holds.

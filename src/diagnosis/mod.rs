@@ -11,6 +11,7 @@ use crate::case::Case;
 use crate::passes::fact::Facts;
 use crate::patterns::{Outcome, Pattern, check};
 use crate::report::model::{Checked, Finding, NextCapture, NotChecked, RootCause, Severity, Verdict};
+use postmortem_parsers::evidence::Runtime;
 use std::collections::BTreeSet;
 
 pub use score::{Scored, confidence};
@@ -121,7 +122,12 @@ fn next_captures(case: &Case, scored: &[Scored<'_>], verdict: Verdict, not_check
         .map(String::as_str)
         .collect();
     if verdict == Verdict::Inconclusive && names.is_empty() && !not_checked.is_empty() {
-        names = vec!["go-goroutines", "java-threads", "proc-status"];
+        let seen = |runtime| case.snapshots.iter().any(|placed| placed.what.runtime == runtime);
+        names = match (seen(Runtime::Go), seen(Runtime::Java)) {
+            (true, _) => vec!["go-goroutines-again", "metrics", "proc-status"],
+            (_, true) => vec!["java-threads-again", "proc-status"],
+            _ => vec!["go-goroutines", "java-threads", "proc-status"],
+        };
     }
     let pid = case.subjects.first().and_then(|subject| subject.pids.last());
     let mut seen = BTreeSet::new();

@@ -94,8 +94,13 @@ impl<'a> Scored<'a> {
             |cites: &[Cite]| -> Vec<EvidenceLine> { cites.iter().map(|cite| show(case, bundle, cite)).collect() };
         let mut evidence = show(&anchor.cites);
         for part in &fors {
-            for line in show(&part.cites) {
-                if !evidence.contains(&line) {
+            let mut lines = show(&part.cites);
+            if let (true, Some(first)) = (lines.is_empty(), evidence.first()) {
+                // What the anchor itself says stands where the anchor does.
+                lines.push(EvidenceLine { excerpt: None, says: part.says.clone(), ..first.clone() });
+            }
+            for line in lines {
+                if !evidence.iter().any(|known| known.says == line.says) {
                     evidence.push(line);
                 }
             }
@@ -132,7 +137,7 @@ impl<'a> Scored<'a> {
             severity,
             confidence: confidence(score),
             title: fill(&pattern.title, anchor),
-            summary: fill(&pattern.summary, anchor),
+            summary: fill(if hit.summary.is_empty() { &pattern.summary } else { &hit.summary }, anchor),
             bucket: pattern
                 .bucket
                 .clone()
@@ -167,7 +172,8 @@ pub fn subject_id(subject: SubjectId) -> String {
 /// process at most, code comes first.
 fn sites(anchor: &Fact, facts: &Facts, rests_on: &[usize]) -> Vec<Site> {
     let measured = matches!(anchor.kind, "trend" | "level" | "memory.part" | "limit" | "kill" | "gc" | "sched");
-    let others = || rests_on.iter().map(|&fact| &facts.all[fact]).filter(|fact| names_code(fact)).flat_map(|fact| &fact.sites);
+    let others =
+        || rests_on.iter().map(|&fact| &facts.all[fact]).filter(|fact| names_code(fact)).flat_map(|fact| &fact.sites);
     let ordered: Vec<&Site> =
         if measured { others().chain(&anchor.sites).collect() } else { anchor.sites.iter().chain(others()).collect() };
     let mut sites: Vec<Site> = Vec::new();

@@ -4,7 +4,8 @@ use crate::passes::fact::{Fact, Value};
 use crate::report::units;
 
 /// Replaces `{name}` by the attribute of that name, written for people: `_bytes` with a binary unit, `_s` as a
-/// duration, shares as percent. `{name:form}` forces a form: bytes, duration, percent, number. What was not measured
+/// duration, shares as percent. `{name:form}` forces a form: bytes, duration, percent, number;
+/// `{name:goroutine is/goroutines are}` adds what fits one or several. What was not measured
 /// is written as "an unknown number of" would be: `?`.
 pub fn fill(template: &str, fact: &Fact) -> String {
     let mut out = String::with_capacity(template.len() + 32);
@@ -42,6 +43,10 @@ fn write(name: &str, form: &str, value: &Value) -> String {
         Value::Text(text) => text.clone(),
         Value::Flag(flag) => if *flag { "yes" } else { "no" }.to_owned(),
         Value::List(list) => list.iter().take(3).cloned().collect::<Vec<_>>().join(", "),
+        Value::Number(number) if form.contains('/') => {
+            let (one, many) = form.split_once('/').unwrap_or((form, form));
+            format!("{} {}", units::number(*number), if *number == 1.0 { one } else { many })
+        }
         Value::Number(number) => {
             let form = match form {
                 "" if name.ends_with("_bytes") || name == "bytes" => "bytes",
@@ -71,6 +76,7 @@ mod tests {
             fill("{count} at {site}, {share} of all, {growth} more", &fact),
             "1,200 at main.f, 50 % of all, ? more"
         );
+        assert_eq!(fill("{count:thread waits/threads wait}", &fact), "1,200 threads wait");
         assert_eq!(names("{count} {bytes:bytes}"), ["count", "bytes"]);
     }
 }

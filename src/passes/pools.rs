@@ -63,6 +63,12 @@ fn waiters_for_resources(case: &Case, population: &Population<'_>, facts: &mut F
         }
         let artifact = population.latest().placed.artifact;
         fact.cites.push(Cite::new(artifact, members[0].thread.line, format!("{count} wait for {resource}")));
+        if population.censuses.len() > 1 {
+            let earlier = before.get(resource).map_or(&[][..], |all| all);
+            let line = earlier.first().map_or(1, |known| known.thread.line);
+            let says = format!("{} waited for it in the first snapshot", earlier.len());
+            fact.cites.push(Cite::new(population.first().placed.artifact, line, says));
+        }
         facts.push(fact);
     }
 }

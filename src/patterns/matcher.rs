@@ -24,6 +24,8 @@ pub struct Part {
 pub struct Match {
     /// Index of the anchor fact.
     pub anchor: usize,
+    /// What the `[[match]]` that it fits says in place of the summary; may be empty.
+    pub summary: String,
     /// What speaks for it, all that holds.
     pub fors: Vec<Part>,
     /// What speaks against it, all that holds.
@@ -53,7 +55,7 @@ pub fn check(pattern: &Pattern, facts: &Facts) -> Outcome {
                 Truth::Yes => {
                     judged = true;
                     if !found.iter().any(|known: &Match| known.anchor == index)
-                        && let Some(hit) = weigh(pattern, index, fact, facts)
+                        && let Some(hit) = weigh(pattern, anchor, index, fact, facts)
                     {
                         found.push(hit);
                     }
@@ -79,8 +81,9 @@ fn kind_of(clause: &Clause) -> &'static crate::passes::fact::Kind {
 }
 
 /// The parts of a match, or `None` when an `unless` rules it out.
-fn weigh(pattern: &Pattern, index: usize, anchor: &Fact, facts: &Facts) -> Option<Match> {
-    let mut hit = Match { anchor: index, fors: Vec::new(), againsts: Vec::new(), open: Vec::new() };
+fn weigh(pattern: &Pattern, clause: &Clause, index: usize, anchor: &Fact, facts: &Facts) -> Option<Match> {
+    let mut hit =
+        Match { anchor: index, summary: clause.says.clone(), fors: Vec::new(), againsts: Vec::new(), open: Vec::new() };
     for clause in &pattern.unless {
         match test(clause, index, anchor, facts).0 {
             Truth::Yes => return None,
