@@ -157,3 +157,16 @@ fn links_lead_to_files() {
         }
     }
 }
+
+/// The worked example of docs/adding-a-pattern.md does what the text says.
+#[test]
+fn the_example_pattern_passes_its_own_tests() {
+    let patterns = postmortem::patterns::from_dir(&root().join("docs/example-pattern")).unwrap();
+    let runs = postmortem::patterns::examples::run(&patterns[0]).unwrap();
+    assert_eq!(runs.len(), 2);
+    assert!(runs.iter().all(|run| run.fault.is_none()), "{runs:?}");
+    let head = std::fs::read_to_string(root().join("docs/example-pattern/io-pressure.md")).unwrap();
+    let head = head.split("+++\n").nth(1).unwrap();
+    let text = std::fs::read_to_string(root().join("docs/adding-a-pattern.md")).unwrap();
+    assert!(text.contains(head), "docs/adding-a-pattern.md shows another head");
+}
