@@ -88,7 +88,7 @@ fn weights(out: &mut String, title: &str, parts: &[Weighted]) {
     }
     write!(out, "\n## {title}\n\n| weight | family | when |\n|---|---|---|\n").unwrap();
     for part in parts {
-        writeln!(out, "| {:+} | {} | {} |", part.weight, part.family, part.clause.says).unwrap();
+        writeln!(out, "| {:+} | {} | {} |", part.weight, part.family, part.clause.says.replace('|', "\\|")).unwrap();
     }
 }
 
