@@ -1,7 +1,7 @@
 //! Documents that are made from the code stay in step with it. `UPDATE_DOCS=1 cargo test --test docs` writes them.
 
 use postmortem::passes::fact::{KINDS, Type};
-use postmortem::patterns::{CATEGORIES, Pattern, Weighted, built_in};
+use postmortem::patterns::{CATEGORIES, FAMILIES, Pattern, Weighted, built_in};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -169,4 +169,7 @@ fn the_example_pattern_passes_its_own_tests() {
     let head = head.split("+++\n").nth(1).unwrap();
     let text = std::fs::read_to_string(root().join("docs/adding-a-pattern.md")).unwrap();
     assert!(text.contains(head), "docs/adding-a-pattern.md shows another head");
+    for word in CATEGORIES.iter().map(|(name, _)| name).chain(FAMILIES) {
+        assert!(text.contains(&format!("`{word}`")), "docs/adding-a-pattern.md does not name {word}");
+    }
 }
