@@ -503,6 +503,8 @@ pub struct Parsed {
     pub notes_dropped: u64,
     /// How many records of the format were read: samples, threads, rows, keys.
     pub records: u64,
+    /// The goroutine dump that may go on: its line, and the ids that it has. Saves counting them for each interruption.
+    pub(crate) open_dump: Option<(LineNo, rustc_hash::FxHashSet<u64>)>,
 }
 
 impl Parsed {

@@ -110,9 +110,9 @@ fn row(line: &[u8]) -> IResult<&[u8], (f64, [f64; COLUMNS.len()])> {
         values[3 + slot] = float(part).map_or(f64::NAN, |ms| ms / 1e3);
     }
     let mut at = sizes;
-    for slot in 6..9 {
+    for value in &mut values[6..9] {
         let (size, next) = split_once(at, b"->").unwrap_or((at, b""));
-        values[slot] = float(size).map_or(f64::NAN, |mib| mib * MIB);
+        *value = float(size).map_or(f64::NAN, |mib| mib * MIB);
         at = next;
     }
     if values[8].is_nan() {

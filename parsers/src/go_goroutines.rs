@@ -32,12 +32,12 @@ impl Format for GoGoroutines {
     }
 
     fn opens(&self, line: &[u8]) -> bool {
-        match line[0] {
-            b'g' => header(line).is_ok(),
-            b'p' => line.starts_with(b"panic: "),
-            b'f' => line.starts_with(b"fatal error: "),
-            b'S' => signal_line(line),
-            b'r' => {
+        match line.first() {
+            Some(b'g') => header(line).is_ok(),
+            Some(b'p') => line.starts_with(b"panic: "),
+            Some(b'f') => line.starts_with(b"fatal error: "),
+            Some(b'S') => signal_line(line),
+            Some(b'r') => {
                 line.starts_with(b"runtime: goroutine stack exceeds ") || line.starts_with(b"runtime: program exceeds ")
             }
             _ => false,
@@ -186,6 +186,9 @@ fn label_word(input: &[u8], end: u8) -> (Vec<u8>, &[u8]) {
 /// Marks that the frame cache has found the pair of lines before.
 type FrameCache<'a> = FxHashMap<(&'a [u8], &'a [u8]), FrameId>;
 
+/// How many pieces of other evidence may stand between a dump and its rest.
+const RESUME_WITHIN: usize = 8;
+
 /// A dump that is being read.
 struct Dump<'a> {
     snapshot: Snapshot,
@@ -214,22 +217,38 @@ impl<'a> Dump<'a> {
             when,
         };
         let first = lines.peek().and_then(|line| header(line).ok()).map(|(_, header)| header);
-        // A dump that a line of another format interrupted goes on here.
-        if let (Some(first), Some(Evidence::Snapshot(last))) = (&first, out.evidence.last())
-            && last.open
-            && last.runtime == Runtime::Go
-            && first.status != b"running"
-            && !last.threads.iter().any(|thread| thread.id == first.id)
+        if let Some(first) = first.as_ref().filter(|first| first.status != b"running")
+            && dump.resume(first.id, out)
         {
-            let Some(Evidence::Snapshot(last)) = out.evidence.pop() else { unreachable!("just seen") };
-            dump.seen.extend(last.threads.iter().map(|thread| thread.id));
-            dump.snapshot = last;
             return dump;
         }
         dump.snapshot = dump.fresh(lines.number());
         let at_start = lines.offset() == 0 && hint.continues;
         dump.snapshot.continues = at_start && first.is_some_and(|first| first.status != b"running");
         dump
+    }
+
+    /// Takes up a dump that something else interrupted, unless the goroutine is in it already.
+    fn resume(&mut self, next: u64, out: &mut Parsed) -> bool {
+        let tail = out.evidence.len().saturating_sub(RESUME_WITHIN);
+        let last = out.evidence[tail..].iter().rposition(|evidence| match evidence {
+            Evidence::Snapshot(snapshot) => snapshot.runtime == Runtime::Go,
+            _ => false,
+        });
+        let Some(index) = last.map(|index| tail + index) else { return false };
+        let Evidence::Snapshot(last) = &mut out.evidence[index] else { return false };
+        if !last.open {
+            return false;
+        }
+        let known = out.open_dump.take().filter(|(line, seen)| *line == last.line && seen.len() == last.threads.len());
+        let seen = known.map_or_else(|| last.threads.iter().map(|thread| thread.id).collect(), |(_, seen)| seen);
+        if seen.contains(&next) {
+            return false;
+        }
+        self.snapshot = std::mem::take(last);
+        self.seen = seen;
+        out.evidence.remove(index);
+        true
     }
 
     fn fresh(&self, line: LineNo) -> Snapshot {
@@ -239,10 +258,8 @@ impl<'a> Dump<'a> {
     fn read(&mut self, lines: &mut Lines<'a>, out: &mut Parsed) {
         while let Some(line) = lines.peek() {
             if line.is_empty() {
-                if !self.goes_on_after_blank(lines) {
-                    return;
-                }
-                lines.advance();
+                let Some(next) = self.after_blank(lines) else { return };
+                *lines = next;
                 continue;
             }
             match line[0] {
@@ -310,14 +327,14 @@ impl<'a> Dump<'a> {
         }
     }
 
-    /// Whether the dump goes on behind blank lines.
-    fn goes_on_after_blank(&self, lines: &Lines<'a>) -> bool {
+    /// The line behind blank ones where the dump goes on.
+    fn after_blank(&self, lines: &Lines<'a>) -> Option<Lines<'a>> {
         let mut ahead = *lines;
         let next = loop {
             match ahead.peek() {
                 Some([]) => ahead.advance(),
                 Some(line) => break line,
-                None => return true,
+                None => return Some(ahead),
             }
         };
         let ours = next.starts_with(b"goroutine ")
@@ -327,7 +344,8 @@ impl<'a> Dump<'a> {
             || next.starts_with(b"exit status ")
             || register_line(next);
         // A new signal or panic opens a dump of its own, but for the parts of GOTRACEBACK=crash.
-        ours || self.snapshot.threads.is_empty() || (self.parts && signal_line(next))
+        let goes_on = ours || self.snapshot.threads.is_empty() || (self.parts && signal_line(next));
+        goes_on.then_some(ahead)
     }
 
     fn panic(&mut self, lines: &mut Lines<'a>, out: &mut Parsed) {
@@ -578,6 +596,9 @@ impl<'a> Dump<'a> {
             self.snapshot.completeness = Completeness::Truncated;
             out.note(lines.last_number(), "the text ends in the middle of a goroutine's stack");
         }
+        if self.snapshot.open && !lines.is_done() {
+            out.open_dump = Some((self.snapshot.line, self.seen));
+        }
         push(self.snapshot, out);
     }
 }
@@ -681,7 +702,8 @@ mod tests {
     /// Every header form of the grammar, 1.13 to 1.27.
     #[test]
     fn headers_of_all_versions() {
-        let cases: [(&str, u64, &str, Option<u32>, bool, bool, Option<&str>); 11] = [
+        type Case = (&'static str, u64, &'static str, Option<u32>, bool, bool, Option<&'static str>);
+        let cases: [Case; 11] = [
             ("goroutine 1 [running]:", 1, "running", None, false, false, None),
             ("goroutine 7 [select, 12 minutes, locked to thread]:", 7, "select", Some(12), false, true, None),
             ("goroutine 7 [chan receive (nil chan)]:", 7, "chan receive (nil chan)", None, false, false, None),
@@ -784,6 +806,53 @@ mod tests {
         assert_eq!(all[0].threads.len(), 2);
         assert_eq!(out.tables.functions(all[0].threads[0].stack).len(), 2);
         assert_eq!(out.notes.len(), 1);
+    }
+
+    /// As the dispatcher does: each line to the format that opens there.
+    fn parse_log(text: &[u8]) -> Parsed {
+        let mut out = Parsed::default();
+        let mut lines = Text::new(text, 1).lines();
+        while let Some(line) = lines.peek() {
+            match crate::opened_by(line) {
+                Some(format) => format.parse(&mut lines, &Hint::default(), &mut out),
+                None => lines.advance(),
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn an_empty_line_opens_nothing() {
+        assert!(!GoGoroutines.opens(b""));
+        assert_eq!(GoGoroutines.sniff(b"\n\ngoroutine 1 [running]:\n", &Hint::default()), Sniff::Yes);
+        assert_eq!(GoGoroutines.sniff(b"\n\n\n", &Hint::default()), Sniff::No);
+    }
+
+    #[test]
+    fn a_dump_that_a_record_of_another_format_interrupts_stays_one() {
+        let gc = "gc 1 @0.501s 1%: 13+10+0.011 ms clock, 26+0/0.29/0+0.023 ms cpu, 0->0->0 MB, 4 MB goal, 2 P\n";
+        let text = TWO.replace("\n\ngoroutine 19", &format!("\n\n{gc}goroutine 19"));
+        let out = parse_log(text.as_bytes());
+        let all = snapshots(&out);
+        assert_eq!(all.iter().map(|s| s.threads.len()).collect::<Vec<_>>(), [2]);
+        assert_eq!(out.evidence.len(), 2);
+    }
+
+    /// Whatever is read again for each interruption makes this take minutes.
+    #[test]
+    fn a_dump_that_is_interrupted_all_the_time_is_read_in_linear_time() {
+        const GOROUTINES: u64 = 100_000;
+        let mut text = String::new();
+        for id in 1..=GOROUTINES {
+            text += &format!("goroutine {id} [select]:\nmain.f()\n\tf.go:1 +0x1\n\nlevel=info\n");
+        }
+        let began = std::time::Instant::now();
+        let out = parse(text.as_bytes());
+        assert_eq!(snapshots(&out).iter().map(|s| s.total()).collect::<Vec<_>>(), [GOROUTINES]);
+        let mut blank = b"goroutine 1 [select]:\nmain.f()\n\tf.go:1 +0x1\n".to_vec();
+        blank.resize(blank.len() + 500_000, b'\n');
+        parse(&blank);
+        assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
     }
 
     #[test]

@@ -147,5 +147,5 @@ pub fn opened_by(line: &[u8]) -> Option<&'static dyn Format> {
 /// [`Format::sniff`] of an embedded format: whether one of the first lines opens a record.
 pub fn sniff_embedded(format: &dyn Format, head: &[u8]) -> Sniff {
     let text = lines::Text::new(head, 1);
-    if text.lines().take(400).any(|line| format.opens(line)) { Sniff::Yes } else { Sniff::No }
+    if text.lines().take(400).any(|line| !line.is_empty() && format.opens(line)) { Sniff::Yes } else { Sniff::No }
 }

@@ -112,7 +112,8 @@ fn line_ends_of_windows_change_nothing() {
 
 #[test]
 fn headers_of_all_versions() {
-    let cases: [(&str, &str, Option<u64>, Option<u64>, bool, Option<f64>, &str); 8] = [
+    type Case = (&'static str, &'static str, Option<u64>, Option<u64>, bool, Option<f64>, &'static str);
+    let cases: [Case; 8] = [
         (
             "\"main\" #1 prio=5 os_prio=0 tid=0x00007f8a4c00a000 nid=0x1b runnable [0x00007f8a53a0d000]",
             "main",
