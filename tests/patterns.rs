@@ -22,12 +22,17 @@ fn patterns_name_only_what_exists() {
     assert!(patterns.len() >= 20, "{}", patterns.len());
     for pattern in &patterns {
         for other in &pattern.explains {
-            assert!(patterns.iter().any(|known| known.id == *other), "{} explains {other}, which is no pattern", pattern.id);
+            assert!(
+                patterns.iter().any(|known| known.id == *other),
+                "{} explains {other}, which is no pattern",
+                pattern.id
+            );
             assert_ne!(*other, pattern.id, "{} explains itself", pattern.id);
         }
         assert!(!pattern.needs.is_empty(), "{} does not say what it needs", pattern.id);
         let anchors: Vec<_> = pattern.anchors.iter().map(|anchor| kind_named(&anchor.fact).unwrap()).collect();
-        let known = |name: &str| anchors.iter().any(|kind| kind.attributes.iter().any(|attribute| attribute.name == name));
+        let known =
+            |name: &str| anchors.iter().any(|kind| kind.attributes.iter().any(|attribute| attribute.name == name));
         for name in postmortem::diagnosis::text::names(&pattern.summary) {
             assert!(known(name), "{}: the summary uses {{{name}}}, which its anchors do not have", pattern.id);
         }

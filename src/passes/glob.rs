@@ -34,7 +34,7 @@ mod tests {
             ("a", "a", true),
             ("a", "ab", false),
             ("*", "", true),
-            ("net/http.(*", "net/http.(*conn).serve", false),
+            ("net/http.(*", "net/http.(*conn).serve", true),
             ("net/http.*serve", "net/http.(*conn).serve", true),
             ("*.take", "java.util.concurrent.LinkedBlockingQueue.take", true),
             ("a*b*c", "a__b__b_c", true),

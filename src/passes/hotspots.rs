@@ -182,6 +182,10 @@ fn hot(case: &Case, placed: &Placed<Profile>, shares: &Shares, facts: &mut Facts
     fact.set("of", kind_word(placed.what.kind)).set("samples", shares.samples);
     fact.set("leaf", leaf).set("self", leaf_weight / shares.total);
     fact.set("broken", shares.broken / shares.total).set("unknown", shares.unknown / shares.total);
+    if culprits.is_empty() {
+        // No user function has as much as one sample in fifty: nothing is hot.
+        fact.set("total", 0.0).set("user", false);
+    }
     if let Some(&(frame, weight)) = culprits.first() {
         fact.set("culprit", case.tables.function(frame)).set("total", weight / shares.total);
         fact.set("user", code::is_user(&case.tables, frame, Runtime::Unknown));
