@@ -140,12 +140,12 @@ fn trend(judged: &Judged<'_>, process: &str, facts: &mut Facts) {
         let over =
             if signal.clock.is_time() { format!(" over {}", units::duration(growth.span_s)) } else { String::new() };
         let says = format!(
-            "{} went from {} to {}{over} ({} samples, {})",
+            "{} went from {} to {}{over} ({} samples: {})",
             signal.title(),
             amount(first.value, signal.unit),
             amount(last.value, signal.unit),
             growth.n,
-            word(growth.verdict)
+            if growth.verdict == Verdict::Insufficient { "too few for a trend" } else { word(growth.verdict) }
         );
         fact.cites.push(Cite { place: last.place, says });
     }
