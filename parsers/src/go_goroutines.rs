@@ -381,6 +381,7 @@ impl<'a> Dump<'a> {
             }
             lines.advance();
         }
+        skip_message(lines);
         self.snapshot.origin = origin;
         self.pending.push(Record {
             line,
@@ -612,6 +613,28 @@ fn push(mut snapshot: Snapshot, out: &mut Parsed) {
         snapshot.completeness = if partial { Completeness::Partial } else { Completeness::Complete };
     }
     out.evidence.push(Evidence::Snapshot(snapshot));
+}
+
+/// How many lines a message may have.
+const MESSAGE_LINES: usize = 32;
+
+/// Moves past the rest of a message of several lines, which older versions do not indent: all up to a blank line
+/// with the running goroutine behind it.
+fn skip_message(lines: &mut Lines<'_>) {
+    let mut ahead = *lines;
+    for _ in 0..MESSAGE_LINES {
+        let Some(line) = ahead.peek() else { return };
+        if line.is_empty() {
+            let next = ahead.peek_second().and_then(|next| header(next).ok());
+            if next.is_some_and(|(_, next)| next.status == b"running") {
+                *lines = ahead;
+                return;
+            }
+        } else if crate::opened_by(line).is_some() {
+            return;
+        }
+        ahead.advance();
+    }
 }
 
 /// A line of another program in the middle of a dump: not a frame, and no place follows.
@@ -867,6 +890,14 @@ mod tests {
         let Evidence::Record(record) = &out.evidence[0] else { panic!("{:?}", out.evidence) };
         assert_eq!(record.kind, RecordKind::Fatal);
         assert_eq!(snapshots(&out)[0].origin, "fatal");
+    }
+
+    #[test]
+    fn a_panic_with_a_message_of_several_lines_keeps_its_stack() {
+        let out = parse(include_bytes!("../../samples/go-goroutines/crash-custom-go1.21/stderr.log"));
+        let Evidence::Record(record) = &out.evidence[0] else { panic!("{:?}", out.evidence) };
+        assert_eq!(out.tables.functions(record.stack).collect::<Vec<_>>(), ["main.main"]);
+        assert_eq!(snapshots(&out)[0].origin, "panic");
     }
 
     #[test]
