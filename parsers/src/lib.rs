@@ -27,6 +27,8 @@ mod pprof;
 mod proc_status;
 mod prometheus;
 mod psi;
+mod python_threads;
+mod python_traceback;
 mod sampling;
 mod series;
 
@@ -110,6 +112,8 @@ pub static FORMATS: &[&dyn Format] = &[
     &go_race::GoRace,
     &go_profile_text::GoProfileText,
     &java_threads::JavaThreads,
+    &python_threads::PythonThreads,
+    &python_traceback::PythonTraceback,
     &go_gctrace::GoGcTrace,
     &go_schedtrace::GoSchedTrace,
     &kernel_log::KernelLog,
