@@ -18,7 +18,10 @@ mod go_goroutines;
 mod go_profile_text;
 mod go_race;
 mod go_schedtrace;
+mod java_dump_file;
+mod java_dump_json;
 mod java_threads;
+mod json;
 mod kernel_log;
 mod kernel_oom;
 mod number_file;
@@ -27,6 +30,7 @@ mod pprof;
 mod proc_status;
 mod prometheus;
 mod psi;
+mod pyspy_json;
 mod python_threads;
 mod python_traceback;
 mod sampling;
@@ -118,6 +122,9 @@ pub static FORMATS: &[&dyn Format] = &[
     &go_schedtrace::GoSchedTrace,
     &kernel_log::KernelLog,
     &pprof::Pprof,
+    &pyspy_json::PySpyJson,
+    &java_dump_json::JavaDumpJson,
+    &java_dump_file::JavaDumpFile,
     &perf_script::PerfScript,
     &cgroup_memory::CgroupMemory,
     &psi::Psi,

@@ -35,7 +35,7 @@ impl Format for PythonThreads {
     }
 }
 
-const PY_SPY: &str = "py-spy";
+pub(crate) const PY_SPY: &str = "py-spy";
 const FAULTHANDLER: &str = "faulthandler";
 /// A stack goes on behind at most this many lines of another program.
 const LONGEST_GAP: usize = 8;
@@ -76,10 +76,10 @@ struct Header<'a> {
 
 /// Where a frame is.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Place<'a> {
-    function: &'a [u8],
-    file: &'a [u8],
-    line: Option<u32>,
+pub(crate) struct Place<'a> {
+    pub(crate) function: &'a [u8],
+    pub(crate) file: &'a [u8],
+    pub(crate) line: Option<u32>,
 }
 
 fn classify(line: &[u8]) -> Line<'_> {
@@ -186,7 +186,7 @@ fn is_object(place: &Place<'_>) -> bool {
 }
 
 impl Place<'_> {
-    fn intern(&self, tables: &mut Tables) -> FrameId {
+    pub(crate) fn intern(&self, tables: &mut Tables) -> FrameId {
         // An address differs from run to run: the frame has no name.
         let is_address = self.function.starts_with(b"0x") && hexadecimal(self.function).is_some();
         let function = tables.name(if is_address { b"[unknown]" } else { self.function });
