@@ -18,10 +18,12 @@ mod go_goroutines;
 mod go_profile_text;
 mod go_race;
 mod go_schedtrace;
+mod hs_err;
 mod java_dump_file;
 mod java_dump_json;
 mod java_threads;
 mod json;
+mod jvm_gc_log;
 mod kernel_log;
 mod kernel_oom;
 mod number_file;
@@ -119,6 +121,8 @@ pub static FORMATS: &[&dyn Format] = &[
     &python_threads::PythonThreads,
     &python_traceback::PythonTraceback,
     &go_gctrace::GoGcTrace,
+    &jvm_gc_log::JvmGcLog,
+    &hs_err::HsErr,
     &go_schedtrace::GoSchedTrace,
     &kernel_log::KernelLog,
     &pprof::Pprof,
