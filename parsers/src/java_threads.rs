@@ -678,7 +678,7 @@ fn reference(text: &[u8]) -> IResult<&[u8], (u64, &[u8])> {
 
 /// A thread in Object.wait has released the monitor, though its `- locked` lines stay. What is left is one wait:
 /// `WaitsOn`, or `WaitsToRelock` once it was notified.
-fn settle_waits(objects: &mut Vec<ObjectRef>, blocked: bool) {
+pub(crate) fn settle_waits(objects: &mut Vec<ObjectRef>, blocked: bool) {
     let is_wait = |role| matches!(role, ObjectRole::WaitsOn | ObjectRole::WaitsToRelock);
     let Some(at) = objects.iter().position(|object| is_wait(object.role)) else { return };
     let mut wait = objects[at];

@@ -18,7 +18,12 @@ mod go_goroutines;
 mod go_profile_text;
 mod go_race;
 mod go_schedtrace;
+mod hs_err;
+mod java_dump_file;
+mod java_dump_json;
 mod java_threads;
+mod json;
+mod jvm_gc_log;
 mod kernel_log;
 mod kernel_oom;
 mod number_file;
@@ -27,6 +32,9 @@ mod pprof;
 mod proc_status;
 mod prometheus;
 mod psi;
+mod pyspy_json;
+mod python_threads;
+mod python_traceback;
 mod sampling;
 mod series;
 
@@ -110,10 +118,17 @@ pub static FORMATS: &[&dyn Format] = &[
     &go_race::GoRace,
     &go_profile_text::GoProfileText,
     &java_threads::JavaThreads,
+    &python_threads::PythonThreads,
+    &python_traceback::PythonTraceback,
     &go_gctrace::GoGcTrace,
+    &jvm_gc_log::JvmGcLog,
+    &hs_err::HsErr,
     &go_schedtrace::GoSchedTrace,
     &kernel_log::KernelLog,
     &pprof::Pprof,
+    &pyspy_json::PySpyJson,
+    &java_dump_json::JavaDumpJson,
+    &java_dump_file::JavaDumpFile,
     &perf_script::PerfScript,
     &cgroup_memory::CgroupMemory,
     &psi::Psi,
