@@ -21,6 +21,7 @@ mod go_schedtrace;
 mod java_threads;
 mod kernel_log;
 mod kernel_oom;
+mod native_threads;
 mod number_file;
 mod perf_script;
 mod pprof;
@@ -110,6 +111,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &go_race::GoRace,
     &go_profile_text::GoProfileText,
     &java_threads::JavaThreads,
+    &native_threads::NativeThreads,
     &go_gctrace::GoGcTrace,
     &go_schedtrace::GoSchedTrace,
     &kernel_log::KernelLog,
