@@ -26,6 +26,7 @@ mod json;
 mod jvm_gc_log;
 mod kernel_log;
 mod kernel_oom;
+mod native_threads;
 mod number_file;
 mod perf_script;
 mod pprof;
@@ -120,6 +121,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &java_threads::JavaThreads,
     &python_threads::PythonThreads,
     &python_traceback::PythonTraceback,
+    &native_threads::NativeThreads,
     &go_gctrace::GoGcTrace,
     &jvm_gc_log::JvmGcLog,
     &hs_err::HsErr,

@@ -349,7 +349,7 @@ fn blocked_threads(document: &mut Document, report: &Report) {
     let stacks =
         document.section(None, "<details><summary>Stacks of the largest groups</summary>\n\n", "</details>\n\n");
     for bucket in &report.buckets {
-        let mut groups: Vec<_> = bucket.groups.iter().filter(|group| !group.idle).collect();
+        let mut groups: Vec<_> = bucket.groups.iter().filter(|group| !group.idle && !group.frames.is_empty()).collect();
         groups.sort_by_key(|group| std::cmp::Reverse(group.count));
         for group in groups.into_iter().take(MAX_GROUPS) {
             let what = units::counted(
