@@ -515,6 +515,8 @@ pub const KINDS: &[Kind] = &[
             a("self", Type::Number, "share of the leaf, 0..1"),
             a("total", Type::Number, "share of samples of which the culprit is the innermost user function, 0..1"),
             a("user", Type::Flag, "the culprit is user code"),
+            a("wrapper", Type::Text, "function with the largest share of all below the roots of threads"),
+            a("wrapper_share", Type::Number, "share of samples that pass through it, 0..1"),
             a("samples", Type::Number, "samples"),
             a("broken", Type::Number, "share of stacks of one frame or none, 0..1"),
             a("unknown", Type::Number, "share of samples whose innermost frame has no name, 0..1"),

@@ -174,6 +174,13 @@ fn innermost_users<'a>(case: &'a Case, profile: &Profile) -> HashMap<&'a str, (F
     weights
 }
 
+/// Functions at the root of every stack of a thread.
+const ROOTS: &[&str] = &[
+    "", "[unknown]", "runtime.goexit*", "runtime.main", "runtime.mstart*", "runtime.systemstack*", "runtime.mcall*", "main.main",
+    "main", "_start", "__libc_start*", "start_thread", "*clone*", "_rt0_*", "*Thread.run", "entry_SYSCALL*", "do_syscall*",
+    "x64_sys_call", "all",
+];
+
 fn hot(case: &Case, placed: &Placed<Profile>, shares: &Shares, facts: &mut Facts) {
     let own = Shares::ranked(case, &shares.own);
     let Some(&(_, leaf, leaf_weight)) = own.first() else { return };
@@ -204,6 +211,14 @@ fn hot(case: &Case, placed: &Placed<Profile>, shares: &Shares, facts: &mut Facts
         let leaf = site(&case.tables, frame, "hot");
         if !fact.sites.iter().any(|known| known.function == leaf.function) {
             fact.sites.push(leaf);
+        }
+    }
+    let through = Shares::ranked(case, &shares.through);
+    let below_roots = through.iter().find(|(_, name, _)| !ROOTS.iter().any(|glob| super::glob::fits(glob, name)));
+    if let Some(&(frame, name, weight)) = below_roots {
+        fact.set("wrapper", name).set("wrapper_share", weight / shares.total);
+        if !fact.sites.iter().any(|known| known.function == name) {
+            fact.sites.push(site(&case.tables, frame, "hot"));
         }
     }
     if placed.what.unit == "bytes" {
