@@ -38,7 +38,7 @@ fn command(folder: &TempDir, arguments: &[&str]) -> Command {
 fn finished(command: &mut Command) -> Ran {
     let output = command.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
-    Ran { status: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    Ran { status: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
 fn run(folder: &TempDir, arguments: &[&str]) -> Ran {
@@ -299,4 +299,25 @@ fn standard_input_that_is_cut_is_no_reason_to_hang() {
         .unwrap();
     child.stdin.take().unwrap().write_all(b"goroutine 1 [running]:\nmain.ma").unwrap();
     assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
+}
+
+/// A day of `schedtrace`: what is squared over its rows takes tens of gigabytes.
+#[test]
+fn a_long_series_is_judged_in_little_time_and_memory() {
+    let folder = folder();
+    let rows: String = (0..100_000)
+        .map(|row| {
+            format!(
+                "SCHED {}ms: gomaxprocs=2 idleprocs=0 threads={} spinningthreads=0 needspinning=0 idlethreads=1 \
+                 runqueue=0 [0 0]\n",
+                row * 1000,
+                5 + row % 3
+            )
+        })
+        .collect();
+    let log = put(&folder, "schedtrace.log", rows.as_bytes());
+    let began = std::time::Instant::now();
+    let ran = run(&folder, &["analyze", &log, "--format", "terminal"]);
+    assert_eq!((ran.status, ran.stderr.as_str()), (0, ""));
+    assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
 }
