@@ -671,7 +671,7 @@ impl Profile {
             match rows.entry((row.stack, thread)) {
                 std::collections::hash_map::Entry::Occupied(known) => {
                     let known = &mut self.rows[*known.get()];
-                    known.samples += row.samples;
+                    known.samples = known.samples.saturating_add(row.samples);
                     known.weight += row.weight;
                 }
                 std::collections::hash_map::Entry::Vacant(free) => {

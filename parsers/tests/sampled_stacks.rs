@@ -246,3 +246,18 @@ proptest! {
         prop_assert_eq!(span(&parsed), span(&whole));
     }
 }
+
+#[test]
+fn counts_of_samples_that_are_too_large_do_not_overflow_where_blocks_meet() {
+    let folded = postmortem_parsers::FORMATS.iter().find(|format| format.id() == "folded").unwrap();
+    let mut blocks = [0, 1].map(|_| {
+        let mut out = postmortem_parsers::evidence::Parsed::default();
+        let mut lines = postmortem_parsers::lines::Text::new(b"main;work 18446744073709551615\n", 1).lines();
+        folded.parse(&mut lines, &postmortem_parsers::Hint::default(), &mut out);
+        out
+    });
+    let [first, second] = &mut blocks;
+    first.append(std::mem::take(second));
+    let [postmortem_parsers::evidence::Evidence::Profile(profile)] = &first.evidence[..] else { panic!("{first:?}") };
+    assert_eq!(profile.rows.iter().map(|row| row.samples).collect::<Vec<_>>(), [u64::MAX]);
+}
