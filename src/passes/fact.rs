@@ -243,6 +243,7 @@ pub const KINDS: &[Kind] = &[
             a("creator", Type::Text, "function that started most of them"),
             a("frames", Type::List, "functions of the largest stack, innermost first"),
             a("count", Type::Number, "how many"),
+            a("companions", Type::Number, "of these, threads of another role that belong to the others one by one"),
             a("share", Type::Number, "share of all threads, 0..1"),
             a("prev", Type::Number, "how many in the first snapshot"),
             a("growth", Type::Number, "count less prev"),

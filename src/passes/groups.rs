@@ -77,9 +77,15 @@ pub fn state(case: &Case, population: &Population<'_>, facts: &mut Facts) {
     let mut stated: Vec<Fact> = Vec::new();
     for (key, members) in &history[history.len() - 1] {
         let mut fact = Fact::new("group", population.subject);
-        let count = size(members);
+        let companions = companions(latest, members);
+        let count = size(members) + size(&companions);
         describe(case, population.runtime, key, members, &mut fact);
         fact.set("runtime", population.runtime.as_str());
+        if !companions.is_empty() {
+            fact.set("companions", size(&companions));
+            let place = companions[0].stack.site.map(|frame| super::threads::site(&case.tables, frame, "blocked"));
+            fact.sites.extend(place);
+        }
         fact.set("count", count).set("share", count as f64 / total as f64);
         family.state(members, case, &mut fact);
         turnover(population, &history, key, members, &mut fact);
@@ -89,6 +95,15 @@ pub fn state(case: &Case, population: &Population<'_>, facts: &mut Facts) {
     }
     stated.sort_by(|a, b| b.number("count").unwrap_or(0.0).total_cmp(&a.number("count").unwrap_or(0.0)));
     stated.into_iter().for_each(|fact| facts.push(fact));
+}
+
+/// Threads that belong to the members one by one and are stuck with them: at most as many as there are members.
+fn companions<'a, 'b>(census: &'b Census<'a>, members: &[&'b Known<'a>]) -> Vec<&'b Known<'a>> {
+    let Some(role) = members.iter().find_map(|known| known.role.filter(|role| !role.companion.is_empty())) else {
+        return Vec::new();
+    };
+    let fits = |known: &&Known<'_>| known.role.is_some_and(|other| other.role == role.companion);
+    census.threads.iter().filter(fits).take(members.len()).collect()
 }
 
 /// What the stacks of a group say.

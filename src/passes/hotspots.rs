@@ -49,7 +49,7 @@ impl Shares {
         let mut canonical: HashMap<&str, FrameId> = HashMap::new();
         for row in &profile.rows {
             shares.total += row.weight;
-            shares.samples += row.samples;
+            shares.samples = shares.samples.saturating_add(row.samples);
             let frames = case.tables.stack_frames(row.stack);
             if frames.len() <= 1 {
                 shares.broken += row.weight;
@@ -176,9 +176,25 @@ fn innermost_users<'a>(case: &'a Case, profile: &Profile) -> HashMap<&'a str, (F
 
 /// Functions at the root of every stack of a thread.
 const ROOTS: &[&str] = &[
-    "", "[unknown]", "runtime.goexit*", "runtime.main", "runtime.mstart*", "runtime.systemstack*", "runtime.mcall*", "main.main",
-    "main", "_start", "__libc_start*", "start_thread", "*clone*", "_rt0_*", "*Thread.run", "entry_SYSCALL*", "do_syscall*",
-    "x64_sys_call", "all",
+    "",
+    "[unknown]",
+    "runtime.goexit*",
+    "runtime.main",
+    "runtime.mstart*",
+    "runtime.systemstack*",
+    "runtime.mcall*",
+    "main.main",
+    "main",
+    "_start",
+    "__libc_start*",
+    "start_thread",
+    "*clone*",
+    "_rt0_*",
+    "*Thread.run",
+    "entry_SYSCALL*",
+    "do_syscall*",
+    "x64_sys_call",
+    "all",
 ];
 
 fn hot(case: &Case, placed: &Placed<Profile>, shares: &Shares, facts: &mut Facts) {

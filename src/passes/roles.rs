@@ -19,6 +19,9 @@ pub struct Role {
     /// The bounded resource, for waiters and holders.
     #[serde(default)]
     pub resource: String,
+    /// Role of the threads that belong to these one by one and are stuck with them.
+    #[serde(default)]
+    pub companion: String,
     /// Globs that frames fit in this order, innermost first, with any frames between.
     pub frames: Vec<String>,
     /// Globs that no frame may fit.
@@ -119,6 +122,7 @@ mod tests {
             idle: true,
             side: String::new(),
             resource: String::new(),
+            companion: String::new(),
             frames: vec!["a*".into(), "c".into()],
             without: vec!["user.*".into()],
             created_by: vec![],
