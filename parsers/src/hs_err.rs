@@ -103,7 +103,7 @@ impl<'a> Report<'a> {
         }
         self.is_whole = true;
         let (mut name, mut list) = (&b""[..], List::None);
-        while let Some(line) = lines.next() {
+        for line in lines.by_ref() {
             if let Some(found) = section(line) {
                 (name, list) = (found, List::None);
             } else if line == b"END." {

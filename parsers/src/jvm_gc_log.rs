@@ -110,14 +110,34 @@ struct Sign {
     text: String,
 }
 
+impl Sign {
+    fn add(&mut self, seconds: f64, text: &[u8], when: When, line: LineNo) {
+        if self.count == 0 {
+            (self.first, self.when, self.text) = (line, when, lossy(text));
+        }
+        (self.count, self.seconds, self.end) = (self.count + 1, self.seconds + seconds, line.saturating_add(1));
+    }
+}
+
 /// Classes of the records, in the order of [`Log::signs`].
 const CLASSES: [&str; 3] = ["gc-to-space-exhausted", "gc-allocation-stall", "gc-degenerated"];
+
+/// How long the program stood still in safepoints, and how long its threads took to get there.
+#[derive(Default)]
+struct Safepoints {
+    sign: Sign,
+    reaching_s: f64,
+    longest_s: f64,
+    /// What the longest way to a safepoint was for.
+    operation: String,
+}
 
 #[derive(Default)]
 struct Log {
     rows: Vec<(When, LineNo)>,
     values: Vec<f64>,
     signs: [Sign; CLASSES.len()],
+    safepoints: Safepoints,
     settings: Vec<(&'static str, String)>,
     /// Where the settings stand.
     settings_at: (LineNo, LineNo),
@@ -137,16 +157,34 @@ impl Log {
         }
         match gc {
             Some(gc) => self.row(gc, rest, when, line),
+            None if self.safepoint(rest, when, line) => {}
             None => self.setting(rest, line),
         }
     }
 
-    fn sign(&mut self, class: usize, seconds: f64, text: &[u8], when: When, line: LineNo) {
-        let sign = &mut self.signs[class];
-        if sign.count == 0 {
-            (sign.first, sign.when, sign.text) = (line, when, lossy(text));
+    /// `Safepoint "G1CollectForAllocation", Time since last: 601615788 ns, Reaching safepoint: 9337 ns, .., Total: 55278361 ns`.
+    fn safepoint(&mut self, text: &[u8], when: When, line: LineNo) -> bool {
+        let Some((operation, rest)) = text.strip_prefix(b"Safepoint \"").and_then(|rest| split_once(rest, b"\""))
+        else {
+            return false;
+        };
+        let seconds = |key: &[u8]| {
+            let mut fields = rest.split(|byte| *byte == b',').filter_map(|field| split_once(field.trim_ascii(), b": "));
+            fields.find(|(name, _)| *name == key).and_then(|(_, value)| decimal(value.strip_suffix(b" ns")?))
+        };
+        let (Some(total), Some(reaching)) = (seconds(b"Total"), seconds(b"Reaching safepoint")) else { return false };
+        let reaching = reaching as f64 / 1e9;
+        let safepoints = &mut self.safepoints;
+        safepoints.sign.add(total as f64 / 1e9, text, when, line);
+        safepoints.reaching_s += reaching;
+        if reaching > safepoints.longest_s {
+            (safepoints.longest_s, safepoints.operation) = (reaching, lossy(operation));
         }
-        (sign.count, sign.seconds, sign.end) = (sign.count + 1, sign.seconds + seconds, line.saturating_add(1));
+        true
+    }
+
+    fn sign(&mut self, class: usize, seconds: f64, text: &[u8], when: When, line: LineNo) {
+        self.signs[class].add(seconds, text, when, line);
     }
 
     /// Only what ends in a size transition is a row: with `gc,start` each pause stands twice.
@@ -223,7 +261,16 @@ impl Log {
             )));
         }
         for (sign, class) in self.signs.into_iter().zip(CLASSES).filter(|(sign, _)| sign.count > 0) {
-            add_sign(sign, class, out);
+            add_sign(sign, class, Vec::new(), out);
+        }
+        if self.safepoints.sign.count > 0 {
+            let Safepoints { sign, reaching_s, longest_s, operation } = self.safepoints;
+            let more = vec![
+                ("reaching_seconds", format!("{reaching_s:.6}")),
+                (LONGEST, format!("{longest_s:.6}")),
+                ("operation", operation),
+            ];
+            add_sign(sign, "jvm-safepoint", more, out);
         }
         if self.rows.is_empty() {
             return;
@@ -259,29 +306,38 @@ fn record(
 }
 
 /// One record per class and log: it counts. A program that writes among the lines of the log does not part it.
-fn add_sign(sign: Sign, class: &'static str, out: &mut Parsed) {
+fn add_sign(sign: Sign, class: &'static str, more: Vec<(&'static str, String)>, out: &mut Parsed) {
+    let mut attributes = vec![
+        ("class", class.to_owned()),
+        ("count", sign.count.to_string()),
+        ("seconds", format!("{:.6}", sign.seconds)),
+    ];
+    attributes.extend(more);
     let known = out.evidence.iter_mut().rev().find_map(|evidence| match evidence {
         Evidence::Record(known) if known.attribute("class") == Some(class) => Some(known),
         _ => None,
     });
     let Some(known) = known else {
-        let attributes = vec![
-            ("class", class.to_owned()),
-            ("count", sign.count.to_string()),
-            ("seconds", format!("{:.6}", sign.seconds)),
-        ];
         let record = record(RecordKind::Log, attributes, (sign.first, sign.end), sign.when, sign.text);
         return out.evidence.push(Evidence::Record(record));
     };
     known.end = known.end.max(sign.end);
+    let number = |text: &str| text.parse::<f64>().unwrap_or(0.0);
+    let find = |name: &str| attributes.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value.as_str());
+    let longer = known.attribute(LONGEST).is_some_and(|known| number(find(LONGEST)) > number(known));
     for (key, value) in &mut known.attributes {
+        let new = find(key);
         match *key {
             "count" => *value = value.parse::<u64>().unwrap_or(0).saturating_add(sign.count).to_string(),
-            "seconds" => *value = format!("{:.6}", value.parse::<f64>().unwrap_or(0.0) + sign.seconds),
+            "seconds" | "reaching_seconds" => *value = format!("{:.6}", number(value) + number(new)),
+            LONGEST | "operation" if longer => new.clone_into(value),
             _ => {}
         }
     }
 }
+
+/// The longest way to a safepoint.
+const LONGEST: &str = "longest_reaching_seconds";
 
 fn contains(text: &[u8], what: &[u8]) -> bool {
     memchr::memmem::find(text, what).is_some()
@@ -362,7 +418,7 @@ mod tests {
         let g1 = "[0.255s][info][gc          ] GC(0) Pause Young (Normal) (G1 Evacuation Pause) 6M->1M(96M) 9.856ms";
         assert_eq!(row(g1), [0.0, 0.009_856, 6.0 * MIB, MIB, 96.0 * MIB, 0.0]);
         let full = "[1.1s][info][gc] GC(7) Pause Full (G1 Compaction Pause) 58M->57M(64M) 1.223ms";
-        assert_eq!(row(full), [7.0, 0.001_223, 58.0 * MIB, 57.0 * MIB, 64.0 * MIB, 1.0]);
+        assert_eq!(row(full), [7.0, 1.223 / 1e3, 58.0 * MIB, 57.0 * MIB, 64.0 * MIB, 1.0]);
         let z = row("[1.1s][info][gc] GC(3) Garbage Collection (Allocation Rate) 96M(100%)->40M(42%)");
         assert_eq!((z[2], z[3]), (96.0 * MIB, 40.0 * MIB));
         assert!(z[1].is_nan() && z[4].is_nan());
@@ -424,6 +480,35 @@ mod tests {
         );
         assert_eq!((records(&out)[0].line, records(&out)[0].end), (1, 4));
         assert_eq!(events(&out).rows.len(), 1);
+    }
+
+    #[test]
+    fn safepoints_are_summed_and_the_slowest_is_named() {
+        let point = |name: &str, reaching: u32, total: u32| {
+            format!(
+                "[0.7s][info][safepoint        ] Safepoint \"{name}\", Time since last: 601615788 ns, \
+                 Reaching safepoint: {reaching} ns, Cleanup: 69942 ns, At safepoint: 55199082 ns, Total: {total} ns\n"
+            )
+        };
+        let text = [
+            point("G1CollectForAllocation", 9337, 55_278_361),
+            "hello\n".to_owned(),
+            point("ThreadDump", 38_447_678, 40_000_000),
+            point("ICBufferFull", 14_032_299, 15_000_000),
+        ];
+        let out = parse(&text.concat());
+        let [record] = records(&out)[..] else { panic!("{:?}", out.evidence) };
+        for (key, value) in [
+            ("class", "jvm-safepoint"),
+            ("count", "3"),
+            ("seconds", "0.110278"),
+            ("reaching_seconds", "0.052489"),
+            ("longest_reaching_seconds", "0.038448"),
+            ("operation", "ThreadDump"),
+        ] {
+            assert_eq!(record.attribute(key), Some(value), "{key}");
+        }
+        assert_eq!((record.line, record.end), (1, 5));
     }
 
     #[test]

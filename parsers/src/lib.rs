@@ -12,6 +12,7 @@ pub mod signals;
 
 mod cgroup_memory;
 mod csv_metrics;
+mod environ;
 mod folded;
 mod go_gctrace;
 mod go_goroutines;
@@ -22,10 +23,14 @@ mod hs_err;
 mod java_dump_file;
 mod java_dump_json;
 mod java_threads;
+mod jmap_histo;
 mod json;
 mod jvm_gc_log;
+mod jvm_heap_info;
+mod jvm_nmt;
 mod kernel_log;
 mod kernel_oom;
+mod kubectl_describe;
 mod native_threads;
 mod number_file;
 mod perf_script;
@@ -133,11 +138,16 @@ pub static FORMATS: &[&dyn Format] = &[
     &java_dump_file::JavaDumpFile,
     &perf_script::PerfScript,
     &cgroup_memory::CgroupMemory,
+    &jmap_histo::JmapHisto,
+    &jvm_nmt::JvmNmt,
+    &jvm_heap_info::JvmHeapInfo,
+    &kubectl_describe::KubectlDescribe,
     &psi::Psi,
     &proc_status::ProcStatus,
     &prometheus::Prometheus,
     &csv_metrics::CsvMetrics,
     &folded::Folded,
+    &environ::Environ,
     &number_file::NumberFile,
 ];
 

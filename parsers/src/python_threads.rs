@@ -240,7 +240,8 @@ impl Dump {
             dump.snapshot = std::mem::take(last);
             dump.resumed = Some(index);
         } else {
-            dump.snapshot.continues = true;
+            // A dump of faulthandler has no head of its own: only what a block begins with may go on from the one before.
+            dump.snapshot.continues = hint.continues && last.is_none();
         }
         dump
     }
@@ -379,7 +380,7 @@ impl Dump {
             out.evidence.push(Evidence::Record(record));
         }
         let mut snapshot = self.snapshot;
-        let headless = snapshot.continues && !self.headed && !hint.continues;
+        let headless = !self.headed && !hint.continues;
         let only_one = snapshot.threads.len() == 1 && snapshot.threads[0].id == 0;
         snapshot.open = !only_one;
         snapshot.completeness = match snapshot.completeness {

@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn a_group_is_one_exception() {
         let group = "Exception in thread grp:\n  + Exception Group Traceback (most recent call last):\n  |   \
-            File \"/tmp/py/chain.py\", line 15, in group\n  |     raise\n  | ExceptionGroup: several (2 sub-exceptions)\n  \
+            File \"/srv/app/chain.py\", line 15, in group\n  |     raise\n  | ExceptionGroup: several (2 sub-exceptions)\n  \
             +-+---------------- 1 ----------------\n    | ValueError: a\n    +---------------- 2 ----------------\n    \
             | TypeError: b\n    +------------------------------------\nafter\n";
         let out = parse(group);

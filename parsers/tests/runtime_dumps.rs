@@ -8,8 +8,20 @@ use proptest::prelude::*;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-const IDS: &[&str] =
-    &["hs-err", "jvm-gc-log", "java-dump-file", "java-dump-json", "pyspy-json", "python-threads", "python-traceback"];
+const IDS: &[&str] = &[
+    "environ",
+    "hs-err",
+    "jmap-histo",
+    "jvm-gc-log",
+    "jvm-heap-info",
+    "jvm-nmt",
+    "kubectl-describe",
+    "java-dump-file",
+    "java-dump-json",
+    "pyspy-json",
+    "python-threads",
+    "python-traceback",
+];
 
 fn samples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../samples")

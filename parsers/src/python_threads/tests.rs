@@ -116,3 +116,18 @@ fn the_name_of_a_thread_may_stand_in_brackets() {
     let found = header(b"Thread 0x00007f6f82ffd6c0 [MainThread] (most recent call first):").unwrap();
     assert_eq!((found.name, found.id), (&b"MainThread"[..], 0x7f6f_82ff_d6c0));
 }
+
+#[test]
+fn a_dump_goes_on_in_the_next_block_but_dumps_are_not_joined() {
+    let dump = &FATAL[FATAL.find("Current").unwrap()..];
+    let (first, second) = dump.split_at(dump.find("Thread 0x").unwrap());
+    let mut all = parse(first);
+    let next = format!("{second}Timeout (0:00:03)!\n{dump}{dump}");
+    let (mut out, mut lines) = (Parsed::default(), Text::new(next.as_bytes(), 9).lines());
+    let hint = Hint { continues: true, ..Hint::default() };
+    while lines.peek().is_some() {
+        PythonThreads.parse(&mut lines, &hint, &mut out);
+    }
+    all.append(out);
+    assert_eq!(snapshots(&all).iter().map(|s| s.threads.len()).collect::<Vec<_>>(), [2, 2, 2]);
+}
