@@ -28,7 +28,9 @@ mod pprof;
 mod proc_status;
 mod prometheus;
 mod psi;
+mod rust_panic;
 mod sampling;
+mod sanitizer;
 mod series;
 
 use evidence::{Parsed, When};
@@ -109,6 +111,8 @@ pub trait Format: Sync + Send {
 pub static FORMATS: &[&dyn Format] = &[
     &go_goroutines::GoGoroutines,
     &go_race::GoRace,
+    &sanitizer::Sanitizer,
+    &rust_panic::RustPanic,
     &go_profile_text::GoProfileText,
     &java_threads::JavaThreads,
     &native_threads::NativeThreads,
