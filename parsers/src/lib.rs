@@ -32,6 +32,7 @@ mod rust_panic;
 mod sampling;
 mod sanitizer;
 mod series;
+mod strace;
 
 use evidence::{Parsed, When};
 use lines::Lines;
@@ -121,6 +122,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &kernel_log::KernelLog,
     &pprof::Pprof,
     &perf_script::PerfScript,
+    &strace::Strace,
     &cgroup_memory::CgroupMemory,
     &psi::Psi,
     &proc_status::ProcStatus,
