@@ -155,6 +155,15 @@ struct Task<'a> {
     gone: Option<String>,
 }
 
+/// The end of a process.
+struct End<'a> {
+    line: LineNo,
+    process: Option<u64>,
+    kind: RecordKind,
+    attribute: (&'static str, String),
+    text: &'a [u8],
+}
+
 /// A mapping made to be a stack (`MAP_STACK`).
 #[derive(Default)]
 struct Stack {
@@ -178,10 +187,12 @@ struct Log<'a> {
     main: Option<u64>,
     /// Processes and threads that strace followed.
     followed: FxHashSet<u64>,
+    /// Whose line was cut by strace's own words.
+    broken: u64,
     comms: FxHashMap<u64, String>,
     tasks: BTreeMap<u64, Task<'a>>,
     stacks: BTreeMap<u64, Stack>,
-    ends: Vec<(LineNo, Option<u64>, RecordKind, Vec<(&'static str, String)>, &'a [u8])>,
+    ends: Vec<End<'a>>,
     times: BTreeMap<&'a [u8], CallTime>,
     has_times: bool,
     created: u64,
@@ -202,6 +213,7 @@ impl<'a> Log<'a> {
             when: hint.when,
             main: None,
             followed: FxHashSet::default(),
+            broken: UNNAMED,
             comms: FxHashMap::default(),
             tasks: BTreeMap::new(),
             stacks: BTreeMap::new(),
@@ -246,6 +258,9 @@ impl<'a> Log<'a> {
             if let Some(comm) = self.comms.remove(&UNNAMED) {
                 self.comms.insert(pid, comm);
             }
+            if self.broken == UNNAMED {
+                self.broken = pid;
+            }
             for task in self.tasks.values_mut().filter(|task| task.process == UNNAMED) {
                 task.process = pid;
             }
@@ -266,12 +281,26 @@ impl<'a> Log<'a> {
             self.followed.insert(pid);
             return;
         }
-        let pid = self.pid_of(read.pid);
+        // The rest of a line has no id of its own.
+        let pid = match read.event {
+            Event::Rest { .. } => self.broken,
+            _ => self.pid_of(read.pid),
+        };
         let now = self.now;
         match read.event {
             Event::Begin { call, arguments } => {
                 self.task(pid).pending = Some(Pending { line: number, call, arguments, since: now, until: None });
                 self.exits |= call == b"exit_group";
+            }
+            Event::Broken { call, arguments, child } => {
+                self.followed.insert(child);
+                self.broken = pid;
+                self.task(pid).pending = Some(Pending { line: number, call, arguments, since: now, until: None });
+            }
+            Event::Rest { result, seconds } => {
+                if let Some(begun) = self.task(pid).pending.take() {
+                    self.returned(pid, begun, result, seconds);
+                }
             }
             Event::Call { call, arguments, result, seconds } => {
                 let begun = Pending { line: number, call, arguments, since: now, until: None };
@@ -371,7 +400,7 @@ impl<'a> Log<'a> {
         if !task.is_thread {
             let process = Some(pid).filter(|pid| *pid > 0);
             let name = if kind == RecordKind::Exit { "code" } else { "signal" };
-            self.ends.push((line, process, kind, vec![(name, how)], text));
+            self.ends.push(End { line, process, kind, attribute: (name, how), text });
         }
     }
 
@@ -401,8 +430,8 @@ impl<'a> Log<'a> {
     }
 
     fn finish(mut self, last: LineNo, out: &mut Parsed) {
-        for (line, pid, kind, attributes, text) in std::mem::take(&mut self.ends) {
-            self.record(line, line, pid, kind, attributes, text, out);
+        for end in std::mem::take(&mut self.ends) {
+            self.record(end.line, end.line, end.process, end.kind, vec![end.attribute], end.text, out);
         }
         self.threads(last, out);
         self.stacks_kept(last, out);
@@ -433,24 +462,24 @@ impl<'a> Log<'a> {
         if self.created == 0 {
             return;
         }
-        let ended = self.tasks.values().filter(|task| task.is_thread && task.ended).count() as u64;
-        let count = self.created.saturating_sub(ended);
         let call = String::from_utf8_lossy(self.created_by).into_owned();
-        let text = format!("{} threads created, {ended} ended", self.created);
-        let attributes = vec![
-            ("class", "threads-created-not-ended".to_owned()),
-            ("count", count.to_string()),
-            ("created", self.created.to_string()),
-            ("ended", ended.to_string()),
-            ("call", call),
-        ];
+        let mut attributes = vec![("class", "threads-created-not-ended".to_owned()), ("call", call)];
+        attributes.push(("created", self.created.to_string()));
+        let mut text = format!("{} threads created", self.created);
+        // Without `-f` nobody saw whether they ended.
+        if self.main.is_some() {
+            let ended = self.tasks.values().filter(|task| task.is_thread && task.ended).count() as u64;
+            attributes.push(("ended", ended.to_string()));
+            attributes.push(("count", self.created.saturating_sub(ended).to_string()));
+            text.push_str(&format!(", {ended} ended"));
+        }
         self.record(self.first, last, self.main, RecordKind::Log, attributes, text.as_bytes(), out);
     }
 
     /// Stacks of threads that ended, still mapped and not used again: of threads that nobody joined, but for the few
     /// that the C library keeps for reuse.
     fn stacks_kept(&self, last: LineNo, out: &mut Parsed) {
-        if self.mapped == 0 {
+        if self.mapped == 0 || self.main.is_none() {
             return;
         }
         let has_ended =

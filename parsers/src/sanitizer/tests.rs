@@ -16,9 +16,9 @@ fn parse(text: &[u8]) -> Parsed {
     out
 }
 
-fn records(out: &Parsed) -> Vec<&Record> {
-    let record = |evidence| match evidence {
-        &Evidence::Record(ref record) => record,
+fn records<'a>(out: &'a Parsed) -> Vec<&'a Record> {
+    let record = |evidence: &'a Evidence| match evidence {
+        Evidence::Record(record) => record,
         other => panic!("{other:?}"),
     };
     out.evidence.iter().map(record).collect()

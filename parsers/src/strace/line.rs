@@ -8,6 +8,7 @@ use nom::combinator::{map_opt, opt};
 use nom::sequence::{delimited, terminated};
 
 const UNFINISHED: &[u8] = b"<unfinished ...>";
+const DETACHED: &[u8] = b"<detached ...>";
 
 /// The time at the beginning of a line.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,6 +36,17 @@ pub(super) enum Event<'a> {
     Begin {
         call: &'a [u8],
         arguments: &'a [u8],
+    },
+    /// `clone3({..}strace: Process 27614 attached`: strace's own words cut the line of the call that they are about.
+    Broken {
+        call: &'a [u8],
+        arguments: &'a [u8],
+        child: u64,
+    },
+    /// ` => {parent_tid=[27614]}, 88) = 27614`: the rest of that line.
+    Rest {
+        result: &'a [u8],
+        seconds: Option<f64>,
     },
     /// `<... futex resumed>) = 0`.
     Resumed {
@@ -72,6 +84,10 @@ pub(super) fn read(line: &[u8]) -> Option<Read<'_>> {
         let (pid, what) = split_once(rest, b" ")?;
         let event = if what.starts_with(b"attached") { Event::Attached(decimal(pid)?) } else { Event::Detached };
         return Some(Read { pid: None, stamp: Stamp::None, event, text: line });
+    }
+    if line.starts_with(b" => ") {
+        let (_, result, seconds) = returned(line)?;
+        return Some(Read { pid: None, stamp: Stamp::None, event: Event::Rest { result, seconds }, text: line });
     }
     let (rest, pid) = id(line).unwrap_or((line, None));
     let (text, stamp) = stamp(rest);
@@ -128,12 +144,20 @@ fn event(text: &[u8]) -> Option<Event<'_>> {
     }
     if let Some(rest) = text.strip_prefix(b"<... ") {
         let (call, rest) = split_once(rest, b" resumed>")?;
+        if rest.ends_with(DETACHED) {
+            return Some(Event::Detached);
+        }
         let (rest, result, seconds) = returned(rest)?;
         return Some(Event::Resumed { call: name(call)?, rest, result, seconds });
     }
     let (call, rest) = split_once(text, b"(")?;
     let call = name(call)?;
-    if let Some(arguments) = rest.strip_suffix(UNFINISHED) {
+    if let Some((arguments, rest)) = rsplit_once(rest, b"strace: Process ")
+        && let Some(child) = rest.strip_suffix(b" attached").and_then(decimal)
+    {
+        return Some(Event::Broken { call, arguments, child });
+    }
+    if let Some(arguments) = rest.strip_suffix(UNFINISHED).or_else(|| rest.strip_suffix(DETACHED)) {
         return Some(Event::Begin { call, arguments: arguments.trim_ascii_end() });
     }
     let (arguments, result, seconds) = returned(rest)?;
@@ -194,6 +218,11 @@ mod tests {
         assert_eq!(parts(b"28515 22:25:47.261856 <... recvfrom resumed> <unfinished ...>) = ?").2, dead);
         let exit = Event::Call { call: b"exit", arguments: b"0", result: b"?", seconds: None };
         assert_eq!(parts(b"28747 22:25:47.357574 exit(0)           = ?").2, exit);
+        assert_eq!(parts(b"7 <... futex resumed> <detached ...>").2, Event::Detached);
+        let broken = Event::Broken { call: b"clone3", arguments: b"{flags=CLONE_VM}", child: 27614 };
+        assert_eq!(parts(b"clone3({flags=CLONE_VM}strace: Process 27614 attached").2, broken);
+        let rest = Event::Rest { result: b"27614", seconds: None };
+        assert_eq!(parts(b" => {parent_tid=[27614]}, 88) = 27614").2, rest);
         assert_eq!(parts(b"1 +++ killed by SIGSEGV (core dumped) +++").2, Event::Killed(b"SIGSEGV"));
     }
 
