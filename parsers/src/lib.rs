@@ -41,8 +41,11 @@ mod psi;
 mod pyspy_json;
 mod python_threads;
 mod python_traceback;
+mod rust_panic;
 mod sampling;
+mod sanitizer;
 mod series;
+mod strace;
 
 use evidence::{Parsed, When};
 use lines::Lines;
@@ -122,6 +125,8 @@ pub trait Format: Sync + Send {
 pub static FORMATS: &[&dyn Format] = &[
     &go_goroutines::GoGoroutines,
     &go_race::GoRace,
+    &sanitizer::Sanitizer,
+    &rust_panic::RustPanic,
     &go_profile_text::GoProfileText,
     &java_threads::JavaThreads,
     &python_threads::PythonThreads,
@@ -137,6 +142,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &java_dump_json::JavaDumpJson,
     &java_dump_file::JavaDumpFile,
     &perf_script::PerfScript,
+    &strace::Strace,
     &cgroup_memory::CgroupMemory,
     &jmap_histo::JmapHisto,
     &jvm_nmt::JvmNmt,

@@ -198,7 +198,7 @@ fn mutex_of_local(reader: &Reader, thread: usize, frame: u16) -> Option<u64> {
 fn named<'a>(expression: &str, wanted: &'a [Wanted], tables: &Tables) -> Option<&'a Wanted> {
     if let Some((_, rest)) = expression.split_once("0x") {
         let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_hexdigit()).len();
-        let address = hexadecimal(rest[..digits].as_bytes())?;
+        let address = hexadecimal(&rest.as_bytes()[..digits])?;
         return wanted.iter().find(|want| want.address == address);
     }
     let name = expression.split(".__data").next().unwrap_or(expression);

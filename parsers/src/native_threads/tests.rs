@@ -23,9 +23,9 @@ fn parse(text: &[u8]) -> Parsed {
     parse_with(text, &Hint::default())
 }
 
-fn snapshots(out: &Parsed) -> Vec<&Snapshot> {
-    let snapshot = |evidence| match evidence {
-        &Evidence::Snapshot(ref snapshot) => Some(snapshot),
+fn snapshots<'a>(out: &'a Parsed) -> Vec<&'a Snapshot> {
+    let snapshot = |evidence: &'a Evidence| match evidence {
+        Evidence::Snapshot(snapshot) => Some(snapshot),
         _ => None,
     };
     out.evidence.iter().filter_map(snapshot).collect()
