@@ -18,6 +18,7 @@ pub fn state(case: &Case, populations: &[Population<'_>], facts: &mut Facts) {
         }
     }
     stalls(case, facts);
+    reports(case, facts);
     kills(case, facts);
 }
 
@@ -33,18 +34,74 @@ fn crash(case: &Case, placed: &Placed<Record>, populations: &[Population<'_>], f
     fact.set("kind", kind).set("message", message);
     fact.set("deadlock", message.contains("all goroutines are asleep"));
     fact.set("quit", record.attribute("signal") == Some("SIGQUIT") && record.kind == RecordKind::Signal);
-    let user: Vec<_> = case
-        .tables
-        .stack_frames(record.stack)
-        .iter()
-        .copied()
-        .filter(|&frame| code::is_user(&case.tables, frame, Runtime::Go) && case.tables.function(frame) != "panic")
-        .collect();
-    fact.sites = user.iter().take(3).map(|&frame| site(&case.tables, frame, "blocked")).collect();
+    fact.sites = crash_sites(case, record);
     fact.set_known("site", fact.sites.first().map(|site| site.function.clone()));
     fact.cites.push(Cite::new(placed.artifact, record.line, record.text.clone()));
     asleep(case, placed, populations, &mut fact);
     facts.push(fact);
+}
+
+/// The places of a crash: the one that the report itself names, then the user code of its stack, then the other
+/// places that it names.
+fn crash_sites(case: &Case, record: &Record) -> Vec<Site> {
+    let runtime = match (record.attribute("runtime"), record.attribute("site"), record.attribute("program")) {
+        (Some("python"), _, _) => Runtime::Python,
+        (Some("java"), _, _) => Runtime::Java,
+        (None, None, None) => Runtime::Go,
+        _ => Runtime::Native,
+    };
+    let named = |name: &str| {
+        record.attribute(name).map(|function| Site {
+            function: function.to_owned(),
+            file: None,
+            line: None,
+            role: "blocked".into(),
+        })
+    };
+    let frames = case.tables.stack_frames(record.stack);
+    let user = frames
+        .iter()
+        .copied()
+        .filter(|&frame| code::is_user(&case.tables, frame, runtime) && case.tables.function(frame) != "panic")
+        .map(|frame| site(&case.tables, frame, "blocked"));
+    let mut sites: Vec<Site> = Vec::new();
+    let others = ["other_site", "freed_by", "allocated_by"].into_iter().filter_map(named);
+    for place in named("site").into_iter().chain(user.take(4)).chain(others) {
+        // A frame knows its file and line where the attribute has the name alone.
+        match sites.iter_mut().find(|known| known.function == place.function) {
+            Some(known) if known.file.is_none() => *known = place,
+            Some(_) => {}
+            None => sites.push(place),
+        }
+    }
+    sites
+}
+
+/// What sanitizers and traces of system calls report.
+fn reports(case: &Case, facts: &mut Facts) {
+    for placed in case.records.iter().filter(|placed| placed.what.kind == RecordKind::Log) {
+        let record = &placed.what;
+        let kind = match record.attribute("class") {
+            Some("memory-leak") => "memory-leak",
+            Some("thread-leak") => "thread-leak",
+            Some("lock-order-inversion") => "lock-order-inversion",
+            Some("threads-created-not-ended") => "threads-not-ended",
+            Some("thread-stacks-kept") => "stacks-kept",
+            Some("blocked-call") => "blocked-call",
+            _ => continue,
+        };
+        let number = |name: &str| record.attribute(name).and_then(|text| text.parse::<f64>().ok());
+        let mut fact = Fact::new("report", placed.subject);
+        fact.set("kind", kind).set_known("bytes", number("bytes")).set_known("reused", number("reused"));
+        fact.set_known("count", number("count").or(number("objects")));
+        fact.set_known("call", record.attribute("call")).set_known("site", record.attribute("site"));
+        fact.sites = crash_sites(case, record);
+        if let (true, Some(call)) = (fact.sites.is_empty(), record.attribute("call")) {
+            fact.sites.push(Site { function: call.to_owned(), file: None, line: None, role: "blocked".into() });
+        }
+        fact.cites.push(Cite::new(placed.artifact, record.line, record.text.clone()));
+        facts.push(fact);
+    }
 }
 
 /// For a program in which every goroutine is asleep: how many there are, in what, and where.
@@ -79,16 +136,7 @@ fn race(case: &Case, placed: &Placed<Record>, facts: &mut Facts) {
     let record = &placed.what;
     let mut fact = Fact::new("crash", placed.subject);
     fact.set("kind", "race").set("message", record.text.as_str());
-    let frames = case.tables.stack_frames(record.stack);
-    fact.sites = frames
-        .iter()
-        .filter(|&&frame| code::is_user(&case.tables, frame, Runtime::Go))
-        .take(2)
-        .map(|&frame| site(&case.tables, frame, "blocked"))
-        .collect();
-    if let Some(other) = record.attribute("other_site") {
-        fact.sites.push(Site { function: other.to_owned(), file: None, line: None, role: "blocked".into() });
-    }
+    fact.sites = crash_sites(case, record);
     fact.set_known("site", fact.sites.first().map(|site| site.function.clone()));
     fact.cites.push(Cite::new(placed.artifact, record.line, record.text.clone()));
     facts.push(fact);

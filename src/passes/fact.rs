@@ -451,6 +451,8 @@ pub const KINDS: &[Kind] = &[
         attributes: &[
             a("collector", Type::Text, "go, or the collector's name"),
             a("cycles", Type::Number, "collections"),
+            a("full", Type::Number, "full collections, where the collector tells"),
+            a("full_share", Type::Number, "share of full collections in the last quarter, 0..1"),
             a(
                 "cpu_percent",
                 Type::Number,
@@ -552,6 +554,30 @@ pub const KINDS: &[Kind] = &[
             a("count", Type::Number, "goroutines of its dump that wait"),
             a("deadlock", Type::Flag, "the runtime found every goroutine asleep"),
             a("quit", Type::Flag, "a dump was asked for by signal: no fault by itself"),
+        ],
+    },
+    Kind {
+        name: "report",
+        doc: "what another tool found: a sanitizer, or a trace of system calls",
+        selectors: &[],
+        attributes: &[
+            a(
+                "kind",
+                Type::Word(&[
+                    "memory-leak",
+                    "thread-leak",
+                    "lock-order-inversion",
+                    "threads-not-ended",
+                    "stacks-kept",
+                    "blocked-call",
+                ]),
+                "what",
+            ),
+            a("site", Type::Text, "where, if it tells"),
+            a("count", Type::Number, "how many"),
+            a("bytes", Type::Number, "how much"),
+            a("reused", Type::Number, "of these, used again"),
+            a("call", Type::Text, "system call"),
         ],
     },
     Kind {

@@ -84,7 +84,7 @@ pub fn state(case: &Case, judged: &[Judged<'_>], facts: &mut Facts) {
         match placed.what.kind {
             EventKind::GoGcTrace => gc(case, placed, facts),
             EventKind::GoSchedTrace => sched(placed, facts),
-            EventKind::JvmGc => {}
+            EventKind::JvmGc => jvm_gc(placed, facts),
         }
     }
 }
@@ -431,6 +431,42 @@ fn gc(case: &Case, placed: &crate::case::Placed<postmortem_parsers::evidence::Ev
         units::bytes(goal[n - 1])
     );
     fact.cites.push(Cite::new(placed.artifact, line, says));
+    facts.push(fact);
+}
+
+fn jvm_gc(placed: &crate::case::Placed<postmortem_parsers::evidence::Events>, facts: &mut Facts) {
+    let events = &placed.what;
+    let n = events.rows.len();
+    let value = |row: usize, name: &str| events.column(name).map_or(f64::NAN, |index| events.row(row)[index]);
+    let sized: Vec<usize> = (0..n).filter(|&row| value(row, "heap_after_bytes").is_finite()).collect();
+    let Some(&last) = sized.last() else { return };
+    let tail = &sized[sized.len() - (sized.len() / 4).max(1)..];
+    let is_full = |row: usize| value(row, "full") > 0.0;
+    let mut fact = Fact::new("gc", placed.subject);
+    fact.set("collector", "jvm").set("cycles", sized.len()).set("live_bytes", value(last, "heap_after_bytes"));
+    fact.set("full", sized.iter().filter(|&&row| is_full(row)).count());
+    fact.set("full_share", tail.iter().filter(|&&row| is_full(row)).count() as f64 / tail.len() as f64);
+    let of_capacity = |row: &usize| value(*row, "heap_after_bytes") / value(*row, "heap_capacity_bytes");
+    fact.set_known("live_to_goal", median(tail.iter().map(of_capacity).collect()));
+    let freed = |row: &usize| 1.0 - value(*row, "heap_after_bytes") / value(*row, "heap_before_bytes");
+    fact.set_known("freed_share", median(tail.iter().map(freed).collect()));
+    let uptime = |row: usize| {
+        if let postmortem_parsers::evidence::When::Uptime(t) = events.rows[row].0 { Some(t) } else { None }
+    };
+    if let (Some(from), Some(to)) = (uptime(sized[0]), uptime(last))
+        && to > from
+    {
+        let paused: f64 = sized.iter().map(|&row| value(row, "pause_s")).filter(|pause| pause.is_finite()).sum();
+        fact.set("span_s", to - from).set("cpu_percent", (paused / (to - from) * 100.0).min(100.0).round());
+        fact.set("per_s", sized.len() as f64 / (to - from));
+    }
+    let says = format!(
+        "collection {}: {} of {} in use afterwards",
+        sized.len(),
+        units::bytes(value(last, "heap_after_bytes")),
+        units::bytes(value(last, "heap_capacity_bytes"))
+    );
+    fact.cites.push(Cite::new(placed.artifact, events.rows[last].1, says));
     facts.push(fact);
 }
 

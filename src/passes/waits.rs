@@ -198,6 +198,7 @@ fn owner_graph(case: &Case, census: &Census<'_>) -> Vec<Wait> {
             }
         }
     }
+    let inferred = infer_owners(census, &wants, &mut owner_of);
     let next: Vec<Option<usize>> = wants
         .iter()
         .enumerate()
@@ -211,14 +212,22 @@ fn owner_graph(case: &Case, census: &Census<'_>) -> Vec<Wait> {
         let wait = waits.entry(end).or_default();
         if circle.is_empty() {
             wait.shape = "convoy";
-            wait.proof = "owner";
+            wait.proof =
+                if wants[start].is_some_and(|object| inferred.contains(&object)) { "address" } else { "owner" };
             wait.holder = Some(end);
             wait.waiters.insert(start);
         } else {
             wait.shape = "cycle";
             let is_declared =
                 circle.iter().all(|&index| declared.contains(case.tables.text(census.threads[index].thread.name)));
-            wait.proof = if is_declared { "declared" } else { "owner" };
+            let guessed = circle.iter().any(|&index| wants[index].is_some_and(|object| inferred.contains(&object)));
+            wait.proof = if is_declared {
+                "declared"
+            } else if guessed {
+                "address"
+            } else {
+                "owner"
+            };
             wait.members.extend(&circle);
             if !circle.contains(&start) {
                 wait.waiters.insert(start);
@@ -231,6 +240,29 @@ fn owner_graph(case: &Case, census: &Census<'_>) -> Vec<Wait> {
     let mut waits: Vec<Wait> = waits.into_values().collect();
     waits.extend(class_init(case, census));
     waits
+}
+
+/// Native dumps print no owners: a lock that one thread passes around and does not wait for is taken to be its own.
+/// Gives the locks whose owner was found like this.
+fn infer_owners(census: &Census<'_>, wants: &[Option<u64>], owner_of: &mut HashMap<u64, usize>) -> HashSet<u64> {
+    let snapshot = &census.placed.what;
+    let wanted: BTreeSet<u64> =
+        wants.iter().flatten().copied().filter(|object| !owner_of.contains_key(object)).collect();
+    let mut inferred = HashSet::new();
+    for object in wanted {
+        let mut passing = census.threads.iter().enumerate().filter(|(index, known)| {
+            wants[*index] != Some(object)
+                && snapshot
+                    .objects_of(known.thread)
+                    .iter()
+                    .any(|o| o.role == ObjectRole::Argument && o.object == object)
+        });
+        if let (Some((index, _)), None) = (passing.next(), passing.next()) {
+            owner_of.insert(object, index);
+            inferred.insert(object);
+        }
+    }
+    inferred
 }
 
 /// The end of a chain of owners: its last thread, or the smallest of the circle that it runs into, with the circle.
