@@ -54,7 +54,14 @@ impl Sample {
 }
 
 /// Samples that another format takes for its own as well, and why that does no harm.
-const ALSO_TAKEN_BY: &[(&str, &str)] = &[];
+const ALSO_TAKEN_BY: &[(&str, &str)] = &[
+    (
+        "python-traceback/thread-deaths",
+        "the log holds a report of Python's fault handler too, which python-threads reads",
+    ),
+    ("native-threads/lldb", "a line of lldb's own Python error stands in the capture"),
+    ("hs-err/", "a crash report holds a list of threads; the format that opens the report owns its lines"),
+];
 
 fn excepted(list: &[(&str, &str)], path: &str) -> bool {
     list.iter().any(|(prefix, _)| path.starts_with(prefix))
@@ -117,6 +124,10 @@ fn evidence_stands_on_lines_of_its_file() {
 /// Samples that may give more records when they are cut, and why.
 const MORE_WHEN_CUT: &[(&str, &str)] = &[
     ("cgroup-memory/v1-", "a total that lost its last digits differs from the group's own value: both are kept"),
+    (
+        "strace/",
+        "calls that had not returned where the log ends, and stacks not yet released, are findings of their own",
+    ),
     ("perf-script/side-events", "a side event that ends behind its time looks like a sample without an event"),
 ];
 
@@ -143,8 +154,10 @@ fn samples_cut_short_are_read_without_a_defect() {
 }
 
 /// Samples that are read in another way within a log, and why.
-const NOT_THE_SAME_IN_A_LOG: &[(&str, &str)] =
-    &[("csv/unix-seconds", "a time and numbers alone are a table, whose first column the time is")];
+const NOT_THE_SAME_IN_A_LOG: &[(&str, &str)] = &[
+    ("csv/unix-seconds", "a time and numbers alone are a table, whose first column the time is"),
+    ("java-dump-file/", "its second line is a bare time, which parts a text that begins with a heading"),
+];
 
 #[test]
 fn line_ends_log_prefixes_and_headings_change_no_record() {

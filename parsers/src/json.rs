@@ -28,7 +28,9 @@ pub(crate) fn read(lines: &mut Lines<'_>, key: &str, out: &mut Parsed) -> Option
     match serde_json::from_slice(text) {
         Ok(value) => Some(Document { value, lines: places, cut: false }),
         Err(error) => {
-            let at = first.saturating_add(u32::try_from(error.line().saturating_sub(1)).unwrap_or(0));
+            let at = first
+                .saturating_add(u32::try_from(error.line().saturating_sub(1)).unwrap_or(0))
+                .min(lines.last_number());
             out.note(at, format!("the JSON is damaged or cut: {error}; what stands before is used"));
             let value = serde_json::from_slice(&mended(text)?).ok()?;
             Some(Document { value, lines: places, cut: true })

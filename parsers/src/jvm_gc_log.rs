@@ -265,6 +265,7 @@ impl Log {
         }
         if self.safepoints.sign.count > 0 {
             let Safepoints { sign, reaching_s, longest_s, operation } = self.safepoints;
+            out.records += sign.count;
             let more = vec![
                 ("reaching_seconds", format!("{reaching_s:.6}")),
                 (LONGEST, format!("{longest_s:.6}")),

@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn a_long_series_has_the_slope_of_its_runs() {
         let x: Vec<f64> = (0..50_000).map(f64::from).collect();
-        let y: Vec<f64> = x.iter().map(|x| 2.0 * x + if *x as u64 % 7 == 0 { 900.0 } else { 0.0 }).collect();
+        let y: Vec<f64> = x.iter().map(|x| 2.0 * x + if (*x as u64).is_multiple_of(7) { 900.0 } else { 0.0 }).collect();
         let sen = Sen::of(&x, &y).unwrap();
         assert!((sen.slope - 2.0).abs() < 0.01, "{}", sen.slope);
     }
