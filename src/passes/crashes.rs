@@ -33,7 +33,10 @@ fn crash(case: &Case, placed: &Placed<Record>, populations: &[Population<'_>], f
     let message = record.attribute("message").unwrap_or(&record.text);
     fact.set("kind", kind).set("message", message);
     fact.set("deadlock", message.contains("all goroutines are asleep"));
-    fact.set("quit", record.attribute("signal") == Some("SIGQUIT") && record.kind == RecordKind::Signal);
+    // Signals that somebody sends to ask for a dump or for the end are no fault of the program.
+    let asked = ["SIGQUIT", "SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"];
+    let sent = record.attribute("signal").is_some_and(|signal| asked.contains(&signal));
+    fact.set("quit", record.kind == RecordKind::Signal && sent);
     fact.sites = crash_sites(case, record);
     fact.set_known("site", fact.sites.first().map(|site| site.function.clone()));
     fact.cites.push(Cite::new(placed.artifact, record.line, record.text.clone()));
@@ -154,6 +157,13 @@ const SCHEDULER: &[&str] = &[
     "*show_stack*",
     "*backtrace*",
     "*_raw_spin*",
+    "panic",
+    "watchdog*",
+    "*hrtimer*",
+    "*apic*",
+    "*sysvec*",
+    "asm_*",
+    "*irq*",
     "ret_from_fork*",
     "kthread*",
     "*entry*",
@@ -177,6 +187,9 @@ fn stalls(case: &Case, facts: &mut Facts) {
         let first = &all[0].what;
         let mut fact = Fact::new("stall", subject);
         fact.set("kind", class).set("task", task).set("count", all.len());
+        if class == "soft-lockup" {
+            fact.set("reason", "running");
+        }
         fact.set_known(
             "seconds",
             all.iter().filter_map(|p| p.what.attribute("seconds")?.parse::<f64>().ok()).reduce(f64::max),
