@@ -13,6 +13,7 @@ pub mod signals;
 mod cgroup_memory;
 mod csv_metrics;
 mod environ;
+mod fd_listing;
 mod folded;
 mod go_gctrace;
 mod go_goroutines;
@@ -152,6 +153,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &proc_status::ProcStatus,
     &prometheus::Prometheus,
     &csv_metrics::CsvMetrics,
+    &fd_listing::FdListing,
     &folded::Folded,
     &environ::Environ,
     &number_file::NumberFile,

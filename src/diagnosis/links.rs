@@ -33,6 +33,10 @@ pub fn link(scored: &mut [Scored<'_>], facts: &Facts) -> Vec<usize> {
     }
     for index in 0..n {
         scored[index].finding.explained_by = explained[index].map(|cause| scored[cause].finding.id.clone());
+        // Waiters behind a cause are its symptom, no fault of their own; a kill or crash stays what it is.
+        if explained[index].is_some() && matches!(scored[index].anchor.kind, "group" | "wait" | "pool" | "family") {
+            scored[index].finding.severity = Severity::Info;
+        }
     }
     (0..n).filter(|&index| explained[index].is_none() && scored[index].finding.severity >= Severity::Warning).collect()
 }

@@ -109,7 +109,26 @@ fn was_judged(case: &Case, facts: &Facts) -> bool {
                 known += if harmless { count } else { 0.0 };
                 seen_again |= fact.number("moments").is_some_and(|moments| moments > 1.0);
             }
-            measured || watched || (all > 1.0 && (seen_again || known * 2.0 > all))
+            // A crowd that waits inside its tasks for others of the program is no sign of health, whatever else is.
+            let crowded = of("group").any(|fact| {
+                fact.flag("idle") == Some(false)
+                    && fact.flag("in_task") == Some(true)
+                    && matches!(
+                        fact.text("reason"),
+                        Some(
+                            "chan-send"
+                                | "mutex"
+                                | "rwmutex-read"
+                                | "rwmutex-write"
+                                | "semaphore"
+                                | "cond"
+                                | "waitgroup"
+                        )
+                    )
+                    && fact.number("count").is_some_and(|count| count >= 10.0)
+                    && fact.number("share").is_some_and(|share| share >= 0.2)
+            });
+            !crowded && (measured || watched || (all > 1.0 && (seen_again || known * 2.0 > all)))
         })
 }
 

@@ -73,7 +73,7 @@ pub fn state(case: &Case, population: &Population<'_>, facts: &mut Facts) {
     join_siblings(case, population, &mut history);
     let latest = population.latest();
     let total = latest.total().max(1);
-    let family = Families::of(latest);
+    let family = Families::of(case, latest);
     let mut stated: Vec<Fact> = Vec::new();
     for (key, members) in &history[history.len() - 1] {
         let mut fact = Fact::new("group", population.subject);
@@ -144,12 +144,15 @@ fn describe(case: &Case, runtime: Runtime, key: &Key<'_>, members: &[&Known<'_>]
 /// Who started whom within a snapshot.
 struct Families<'a> {
     alive: &'a HashSet<u64>,
+    /// Goroutines that accept connections, with the function in which they do.
+    listening: HashMap<u64, &'a str>,
+    creating: HashSet<&'a str>,
     waiting: HashSet<u64>,
     parents_of_waiting: HashSet<u64>,
 }
 
 impl<'a> Families<'a> {
-    fn of(census: &'a Census<'_>) -> Self {
+    fn of(case: &'a Case, census: &'a Census<'_>) -> Self {
         let waiting: HashSet<u64> =
             census.threads.iter().filter(|known| known.is_waiting() && !known.is_idle()).map(|k| k.thread.id).collect();
         let parents_of_waiting = census
@@ -158,18 +161,43 @@ impl<'a> Families<'a> {
             .filter(|known| waiting.contains(&known.thread.id))
             .filter_map(|known| known.thread.created_in)
             .collect();
-        Families { alive: &census.ids, waiting, parents_of_waiting }
+        // Whoever serves HTTP accepts in the library, and what its own function started is not one for each client.
+        let listening = census
+            .threads
+            .iter()
+            .filter(|known| known.role.is_some_and(|role| role.role == "listener"))
+            .filter(|known| !case.tables.functions(known.thread.stack).any(|function| function.ends_with(".Serve")))
+            .filter_map(|known| Some((known.thread.id, code::enclosing(case.tables.function(known.stack.site?)))))
+            .collect();
+        let creating = census
+            .threads
+            .iter()
+            .filter_map(|known| known.thread.created_by)
+            .map(|frame| code::enclosing(case.tables.function(frame)))
+            .collect();
+        Families { alive: &census.ids, listening, creating, waiting, parents_of_waiting }
     }
 
     fn state(&self, members: &[&Known<'_>], case: &Case, fact: &mut Fact) {
         let ids: HashSet<u64> = members.iter().map(|known| known.thread.id).collect();
         let parents = ids.iter().filter(|id| self.parents_of_waiting.contains(id)).count();
         fact.set("parents", parents as f64 / members.len().max(1) as f64);
+        let place = members.first().and_then(|known| known.stack.site);
+        fact.set(
+            "site_creates",
+            place.is_some_and(|frame| self.creating.contains(code::enclosing(case.tables.function(frame)))),
+        );
         let started: Vec<u64> = members.iter().filter_map(|known| known.thread.created_in).collect();
         if started.is_empty() {
             return;
         }
         let share = |n: usize| n as f64 / members.len() as f64;
+        let for_a_client = |known: &&&Known<'_>| {
+            let accepts = known.thread.created_in.and_then(|parent| self.listening.get(&parent));
+            let creator = known.thread.created_by.map(|frame| code::enclosing(case.tables.function(frame)));
+            accepts.is_some() && accepts.copied() == creator
+        };
+        fact.set("creator_listens", share(members.iter().filter(for_a_client).count()) > 0.5);
         let distinct: HashSet<u64> = started.iter().copied().collect();
         let gone = |id: &u64| !self.alive.contains(id);
         fact.set("creators", distinct.len());

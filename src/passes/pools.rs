@@ -190,6 +190,16 @@ fn families(case: &Case, population: &Population<'_>, facts: &mut Facts) {
         }
         let idle = members.iter().filter(|known| known.is_idle()).count();
         fact.set("idle_share", idle as f64 / members.len() as f64).set("reason", reason);
+        let accepts =
+            population.latest().threads.iter().any(|known| known.role.is_some_and(|role| role.role == "listener"));
+        let serving = members
+            .iter()
+            .filter(|known| {
+                let depth = super::code::user_depth(&case.tables, known.thread.stack, population.runtime);
+                known.reason == "network-io" && depth <= 1
+            })
+            .count();
+        fact.set("per_client", accepts && serving * 2 > members.len());
         fact.set("system", members.iter().all(|known| known.thread.marks.system));
         let numbers: BTreeSet<String> =
             members.iter().filter_map(|known| first_number(case.tables.text(known.thread.name))).collect();
