@@ -117,6 +117,11 @@ impl Finder<'_> {
         {
             subject.name = guess_name(snapshot, self.tables).unwrap_or_default();
         }
+        if let Evidence::Profile(profile) = evidence
+            && subject.name.is_empty()
+        {
+            subject.name = main_command(profile, self.tables).unwrap_or_default();
+        }
         if let Some(cgroup) = &claims.cgroup
             && !subject.cgroups.contains(cgroup)
         {
@@ -156,6 +161,19 @@ impl Finder<'_> {
         self.by_folder.insert(key, id);
         (id, None)
     }
+}
+
+/// The command that has most of the samples of a profile.
+fn main_command(profile: &postmortem_parsers::evidence::Profile, tables: &Tables) -> Option<String> {
+    let mut weights: BTreeMap<&str, f64> = BTreeMap::new();
+    for row in &profile.rows {
+        if let Some(thread) = profile.threads.get(row.thread as usize) {
+            *weights.entry(tables.text(thread.comm)).or_default() += row.weight;
+        }
+    }
+    let total: f64 = weights.values().sum();
+    let (name, weight) = weights.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    (!name.is_empty() && weight > total * 0.6).then(|| name.to_owned())
 }
 
 /// A name for a process that only its stacks tell of: the module of `main`'s file, or the main class.

@@ -222,8 +222,16 @@ fn hot(case: &Case, placed: &Placed<Profile>, shares: &Shares, facts: &mut Facts
     }
     let says = format!("{} of the samples are in {leaf} itself", units::share(leaf_weight / shares.total));
     fact.cites.push(Cite::new(placed.artifact, placed.what.line, says));
-    fact.sites = culprits.iter().take(3).map(|&(frame, _)| site(&case.tables, frame, "hot")).collect();
-    for &(frame, _, _) in own.iter().take(2) {
+    // Besides the culprit, only what has a tenth of the samples is worth a place.
+    let large = |weight: f64| weight >= shares.total * 0.1;
+    fact.sites = culprits
+        .iter()
+        .enumerate()
+        .filter(|(nth, (_, weight))| *nth == 0 || large(*weight))
+        .take(3)
+        .map(|(_, &(frame, _))| site(&case.tables, frame, "hot"))
+        .collect();
+    for &(frame, _, _) in own.iter().take(2).filter(|(_, _, weight)| large(*weight)) {
         let leaf = site(&case.tables, frame, "hot");
         if !fact.sites.iter().any(|known| known.function == leaf.function) {
             fact.sites.push(leaf);
