@@ -6,7 +6,7 @@ use crate::patterns::{self, Pattern};
 use crate::pictures;
 use crate::report::model::{Report, Severity};
 use crate::report::terminal::{Style, Verbosity};
-use crate::report::{self, Format, Options, json, markdown};
+use crate::report::{self, Format, Options, json, markdown, units};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use std::io::{IsTerminal, Write};
@@ -99,7 +99,10 @@ pub fn run(args: &Args) -> Result<u8> {
     let analysis = read_and_analyze(args, &patterns)?;
     let report = &analysis.report;
     if report.artifacts.iter().all(|artifact| artifact.format.is_none()) {
-        bail!("nothing recognised: none of the {} files has a known format", report.artifacts.len());
+        bail!(
+            "nothing recognised: no known format in {}",
+            units::counted(report.artifacts.len() as u64, "file", "files")
+        );
     }
     let mut code = failed(report, args.fail_on);
     let options = Options { style: style(args), max_chars: args.max_chars };

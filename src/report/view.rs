@@ -197,6 +197,7 @@ fn waits(reason: &str, single: bool) -> String {
 pub(crate) fn judged(report: &Report) -> Vec<String> {
     let mut lines = vec![files(report)];
     lines.extend(processes(report));
+    lines.extend(profiles(report));
     lines.extend(signals(report));
     lines.extend(patterns(report));
     lines
@@ -261,6 +262,24 @@ fn processes(report: &Report) -> Vec<String> {
 /// What a runtime calls its threads.
 pub(crate) fn thread(runtime: &str) -> &'static str {
     if runtime == "go" { "goroutine" } else { "thread" }
+}
+
+/// The profiles, the largest first, each with its hottest function.
+fn profiles(report: &Report) -> Vec<String> {
+    let mut largest: Vec<_> = report.profiles.iter().collect();
+    largest.sort_by_key(|profile| std::cmp::Reverse(profile.samples));
+    largest
+        .into_iter()
+        .take(2)
+        .map(|profile| {
+            let samples = units::counted(profile.samples, "sample", "samples");
+            let hottest = profile
+                .hottest
+                .first()
+                .map_or(String::new(), |hot| format!("; most in {} ({})", hot.function, units::share(hot.self_share)));
+            format!("profile {}: {samples}{hottest}", profile.event)
+        })
+        .collect()
 }
 
 fn signals(report: &Report) -> Option<String> {
