@@ -176,6 +176,19 @@ fn without_a_format_a_folder_is_written_beside_the_summary() {
 }
 
 #[test]
+fn the_report_of_an_earlier_run_is_no_part_of_the_bundle() {
+    let folder = folder();
+    let dump = fs::read(sample("bundles/deadlock-java-bank-transfer/bundle/jstack-1.txt")).unwrap();
+    put(&folder, "jstack-1.txt", &dump);
+    let first = run(&folder, &["analyze", "."]);
+    let again = run(&folder, &["analyze", ".", "--format", "json"]);
+    assert_eq!((first.status, again.status), (0, 0), "{first:?}");
+    let report: serde_json::Value = serde_json::from_str(&again.stdout).unwrap();
+    assert_eq!(report["artifacts"].as_array().unwrap().len(), 1, "{}", report["artifacts"]);
+    assert!(again.stdout.contains("the report of an earlier analysis"), "{}", report["warnings"]);
+}
+
+#[test]
 fn stdin_is_a_bundle() {
     let folder = folder();
     let ran = fed(&folder, &["analyze", "-", "--format", "json"], &fs::read(archive()).unwrap());

@@ -209,7 +209,9 @@ impl<'s, 'scope> Walker<'s, 'scope> {
                     continue;
                 }
             };
-            if kind.is_dir() {
+            if kind.is_dir() && name.ends_with(".postmortem") && entry.path().join("report.json").is_file() {
+                self.warn(&place, "is the report of an earlier analysis and was left out");
+            } else if kind.is_dir() {
                 match fs::read_dir(entry.path()) {
                     Ok(inner) => self.entries_of(container, &format!("{}/", place.label), inner),
                     Err(error) => self.warn(&place, format!("cannot be read: {error}")),
