@@ -8,7 +8,7 @@ use crate::case::{Case, Placed};
 use crate::report::units;
 use postmortem_parsers::evidence::{Profile, ProfileKind, Runtime};
 use postmortem_parsers::tables::FrameId;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The word for what a profile sampled.
 pub fn kind_word(kind: ProfileKind) -> &'static str {
@@ -107,7 +107,7 @@ fn heap_growth(case: &Case, subject: u32, facts: &mut Facts) {
     heaps.sort_by(|a, b| crate::case::compare(a.at, b.at));
     let [first, .., last] = &heaps[..] else { return };
     let (before, after) = (innermost_users(case, &first.what), innermost_users(case, &last.what));
-    let total = |bytes: &HashMap<&str, (FrameId, f64)>| bytes.values().map(|(_, weight)| weight).sum::<f64>();
+    let total = |bytes: &BTreeMap<&str, (FrameId, f64)>| bytes.values().map(|(_, weight)| weight).sum::<f64>();
     let grew = total(&after) - total(&before);
     let mut ranked: Vec<(FrameId, &str, f64)> = after
         .iter()
@@ -162,8 +162,8 @@ fn callers(case: &Case, profile: &Profile, culprit: &str) -> Vec<crate::report::
 }
 
 /// Weight by the innermost user function of each stack, else by the innermost function.
-fn innermost_users<'a>(case: &'a Case, profile: &Profile) -> HashMap<&'a str, (FrameId, f64)> {
-    let mut weights: HashMap<&str, (FrameId, f64)> = HashMap::new();
+fn innermost_users<'a>(case: &'a Case, profile: &Profile) -> BTreeMap<&'a str, (FrameId, f64)> {
+    let mut weights: BTreeMap<&str, (FrameId, f64)> = BTreeMap::new();
     for row in &profile.rows {
         let frames = case.tables.stack_frames(row.stack);
         let user = frames.iter().copied().find(|&frame| code::is_user(&case.tables, frame, Runtime::Unknown));

@@ -6,7 +6,7 @@ use super::growth::{self, Growth, Verdict};
 use crate::case::{Case, Clock, Sample, Signal, SubjectId};
 use crate::report::model::Site;
 use crate::report::units;
-use postmortem_parsers::evidence::{EventKind, SeriesKind, Unit};
+use postmortem_parsers::evidence::{EventKind, RecordKind, SeriesKind, Unit};
 
 /// A signal with its verdict.
 #[derive(Debug)]
@@ -78,6 +78,7 @@ pub fn state(case: &Case, judged: &[Judged<'_>], facts: &mut Facts) {
         ratios(case, subject, facts);
         memory(case, subject, facts);
         limits(case, subject, facts);
+        settings(case, subject, facts);
     }
     couplings(case, facts);
     for placed in &case.events {
@@ -355,6 +356,41 @@ fn limits(case: &Case, subject: SubjectId, facts: &mut Facts) {
     }
 }
 
+/// What the environment and the pod's description set: GOMEMLIMIT, GOGC and the memory limit.
+fn settings(case: &Case, subject: SubjectId, facts: &mut Facts) {
+    let set = case.records.iter().filter(|placed| placed.subject == subject && placed.what.kind == RecordKind::Setting);
+    for placed in set {
+        let mut state = |kind: &'static str, value: Option<f64>, says: String| {
+            let mut fact = Fact::new("limit", subject);
+            fact.set("kind", kind).set("unset", value.is_none()).set_known("value", value);
+            let memory = memory_limit(case, subject).map(|(limit, _)| limit);
+            fact.set_known(
+                "of_memory",
+                value.filter(|_| kind == "gomemlimit").zip(memory).map(|(value, limit)| value / limit),
+            );
+            fact.cites.push(Cite::new(placed.artifact, placed.what.line, says));
+            facts.push(fact);
+        };
+        if let Some(text) = placed.what.attribute("GOMEMLIMIT") {
+            state("gomemlimit", go_bytes(text), format!("GOMEMLIMIT is {text}"));
+        }
+        if let Some(text) = placed.what.attribute("GOGC") {
+            // Off means that the collector never starts by itself: below any percentage.
+            let percent = if text == "off" { Some(-1.0) } else { text.parse().ok() };
+            state("gogc", percent, format!("GOGC is {text}"));
+        }
+    }
+}
+
+/// A size as Go reads it: `72MiB`, `1GiB`, `123456`; `off` is none.
+fn go_bytes(text: &str) -> Option<f64> {
+    let units =
+        [("KiB", 1024.0), ("MiB", 1_048_576.0), ("GiB", 1_073_741_824.0), ("TiB", 1_099_511_627_776.0), ("B", 1.0)];
+    let found = units.iter().find_map(|(unit, scale)| Some((text.strip_suffix(unit)?, *scale)));
+    let (digits, scale) = found.unwrap_or((text, 1.0));
+    digits.trim().parse::<f64>().ok().map(|value| value * scale)
+}
+
 /// Pairs of signals that tell of a cause when they go together.
 const PAIRS: &[(&str, &str)] = &[
     ("process.memory.virtual", "process.thread.count"),
@@ -520,4 +556,16 @@ fn sched(placed: &crate::case::Placed<postmortem_parsers::evidence::Events>, fac
 /// The clock word of a signal, for the report.
 pub fn clock_word(clock: Clock) -> &'static str {
     clock.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn sizes_as_go_reads_them() {
+        for (text, bytes) in
+            [("72MiB", Some(75_497_472.0)), ("1GiB", Some(1_073_741_824.0)), ("100", Some(100.0)), ("off", None)]
+        {
+            assert_eq!(super::go_bytes(text), bytes, "{text}");
+        }
+    }
 }
