@@ -11,7 +11,8 @@ pub fn from_frames(tables: &Tables, stack: StackId, runtime: Runtime) -> Option<
     match runtime {
         Runtime::Go => go_frames(tables, stack),
         Runtime::Java => java_frames(tables, stack),
-        Runtime::Native | Runtime::Python => native_frames(tables, stack),
+        Runtime::Native => native_frames(tables, stack),
+        Runtime::Python => python_frames(tables, stack).or_else(|| native_frames(tables, stack)),
         _ => None,
     }
 }
@@ -22,6 +23,7 @@ pub fn of_thread(tables: &Tables, thread: &Thread, runtime: Runtime, frames: Opt
     match runtime {
         Runtime::Go => go_header(state, frames),
         Runtime::Java => java_header(state, frames),
+        Runtime::Python if frames.is_none() && state.starts_with("active") => "running",
         _ => frames.unwrap_or("unknown"),
     }
 }
@@ -238,6 +240,27 @@ fn native_frames(tables: &Tables, stack: StackId) -> Option<Reason> {
         }
     }
     tables.functions(stack).next().filter(|function| function.contains("futex")).map(|_| "futex")
+}
+
+/// Waits within Python's own library: file, function, reason. C functions such as a lock's acquire show no frame.
+const PYTHON_FRAMES: &[(&str, &str, Reason)] = &[
+    ("threading.py", "wait", "cond"),
+    ("threading.py", "_wait_for_tstate_lock", "waitgroup"),
+    ("threading.py", "join", "waitgroup"),
+    ("selectors.py", "select", "network-io"),
+    ("socket.py", "accept", "network-io"),
+    ("socket.py", "readinto", "network-io"),
+    ("socket.py", "create_connection", "network-io"),
+    ("ssl.py", "read", "network-io"),
+    ("subprocess.py", "wait", "syscall"),
+    ("subprocess.py", "_try_wait", "syscall"),
+];
+
+fn python_frames(tables: &Tables, stack: StackId) -> Option<Reason> {
+    let top = tables.get_frame(*tables.stack_frames(stack).first()?);
+    let (function, file) = (tables.text(top.function), tables.text(top.file));
+    let file = file.rsplit('/').next().unwrap_or(file);
+    PYTHON_FRAMES.iter().find(|(of, name, _)| *of == file && *name == function).map(|(_, _, reason)| *reason)
 }
 
 #[cfg(test)]
