@@ -129,8 +129,29 @@ fn columns(kind: EventKind) -> &'static [(&'static str, &'static str, Unit)] {
     }
 }
 
+/// When each row happened. A process that starts again counts its uptime from nought: its rows follow those of the
+/// life before, as they do in the log.
+fn moments(events: &Events) -> Vec<When> {
+    let (mut before, mut last) = (0.0, f64::NEG_INFINITY);
+    events
+        .rows
+        .iter()
+        .map(|&(when, _)| match when {
+            When::Uptime(uptime) => {
+                if before + uptime < last {
+                    before = last;
+                }
+                last = before + uptime;
+                When::Uptime(last)
+            }
+            other => other,
+        })
+        .collect()
+}
+
 /// Views of the columns of an event stream as series.
 pub fn event_series(events: &Events) -> Vec<Series> {
+    let moments = moments(events);
     columns(events.kind)
         .iter()
         .filter_map(|&(column, signal, unit)| {
@@ -139,7 +160,11 @@ pub fn event_series(events: &Events) -> Vec<Series> {
                 .rows
                 .iter()
                 .enumerate()
-                .map(|(index, &(when, line))| Point { when, value: Amount::Value(events.row(index)[column]), line })
+                .map(|(index, &(_, line))| Point {
+                    when: moments[index],
+                    value: Amount::Value(events.row(index)[column]),
+                    line,
+                })
                 .filter(|point| matches!(point.value, Amount::Value(value) if value.is_finite()))
                 .collect();
             (!points.is_empty()).then(|| Series {
@@ -166,6 +191,20 @@ mod tests {
         assert_eq!(hour(When::TimeOfDay(1800)), Some(240.5));
         assert_eq!(hour(When::TimeOfDay(23 * 3600)), Some(239.0));
         assert_eq!(Resolver::new(None).moment(When::TimeOfDay(5)), Some(Moment { clock: Clock::Uptime, t: 5.0 }));
+    }
+
+    #[test]
+    fn a_second_life_follows_the_first() {
+        let rows = [1.0, 5.0, 9.0, 0.5, 4.0].into_iter().zip(1..).map(|(t, line)| (When::Uptime(t), line)).collect();
+        let events = Events {
+            claims: Claims::default(),
+            kind: EventKind::GoGcTrace,
+            columns: &["heap_live_bytes"],
+            rows,
+            values: vec![1.0; 5],
+        };
+        let expected = [1.0, 5.0, 9.0, 9.5, 13.0].map(When::Uptime);
+        assert_eq!(event_series(&events)[0].points.iter().map(|point| point.when).collect::<Vec<_>>(), expected);
     }
 
     #[test]

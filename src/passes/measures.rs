@@ -7,6 +7,7 @@ use crate::case::{Case, Clock, Sample, Signal, SubjectId};
 use crate::report::model::Site;
 use crate::report::units;
 use postmortem_parsers::evidence::{EventKind, RecordKind, SeriesKind, Unit};
+use std::collections::BTreeMap;
 
 /// A signal with its verdict.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub struct Judged<'a> {
 /// Judges every signal that is not a setting, in parallel.
 pub fn judge_all(case: &Case) -> Vec<Judged<'_>> {
     use rayon::prelude::*;
+    let restarts = restarts(case);
     case.signals
         .par_iter()
         .filter(|signal| signal.kind != SeriesKind::Limit && !signal.samples.is_empty())
@@ -29,10 +31,28 @@ pub fn judge_all(case: &Case) -> Vec<Judged<'_>> {
             let limit = limit_of(case, signal);
             let alive = if signal.kind == SeriesKind::Gauge { signal.while_alive() } else { &signal.samples[..] };
             let points: Vec<(f64, f64)> = alive.iter().map(|sample| (sample.t, sample.value)).collect();
-            let growth = growth::judge(&growth::Input { points: &points, restarts: &[], limit });
+            let known = restarts.get(&(signal.subject, signal.clock)).map_or(&[][..], |all| all);
+            let growth = growth::judge(&growth::Input { points: &points, restarts: known, limit });
             Judged { signal, growth, limit }
         })
         .collect()
+}
+
+/// Running totals that belong to the process itself: when one of them falls, the process has started again.
+const LIFE_COUNTERS: &[&str] = &["process.cpu.time", "go.memory.allocated", "process.context_switches"];
+
+/// When each subject started again, by clock, as its running totals tell.
+fn restarts(case: &Case) -> BTreeMap<(SubjectId, Clock), Vec<f64>> {
+    let mut restarts: BTreeMap<(SubjectId, Clock), Vec<f64>> = BTreeMap::new();
+    for signal in case.signals.iter().filter(|signal| LIFE_COUNTERS.contains(&signal.name.as_str())) {
+        let points: Vec<(f64, f64)> = signal.samples.iter().map(|sample| (sample.t, sample.value)).collect();
+        restarts.entry((signal.subject, signal.clock)).or_default().extend(growth::falls(&points));
+    }
+    for instants in restarts.values_mut() {
+        instants.sort_by(f64::total_cmp);
+        instants.dedup();
+    }
+    restarts
 }
 
 /// The limit that a signal runs into.
