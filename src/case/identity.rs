@@ -1,5 +1,6 @@
 //! Who is who: claims are joined only where they agree, and what names nobody goes to the only process that fits.
 
+use super::timeline::{Clock, Moment, Resolver};
 use super::{ArtifactId, Subject, SubjectId};
 use postmortem_parsers::evidence::{Claims, EventKind, Evidence, ProfileKind, Runtime};
 use postmortem_parsers::tables::Tables;
@@ -44,11 +45,45 @@ fn is_machine_wide(evidence: &Evidence) -> bool {
     }
 }
 
+/// When each pid was first and last seen, by clock.
+type Lives = BTreeMap<(u64, Clock), (f64, f64)>;
+
+fn lives(loose: &[(ArtifactId, Evidence)]) -> Lives {
+    let clock = Resolver::new(None);
+    let mut lives = Lives::new();
+    for (_, evidence) in loose {
+        let Some(pid) = evidence.claims().pid else { continue };
+        let mut see = |when| {
+            if let Some(Moment { clock, t }) = clock.moment(when) {
+                let life = lives.entry((pid, clock)).or_insert((t, t));
+                *life = (life.0.min(t), life.1.max(t));
+            }
+        };
+        match evidence {
+            Evidence::Snapshot(snapshot) => see(snapshot.when),
+            Evidence::Series(series) => series.points.iter().for_each(|point| see(point.when)),
+            _ => {}
+        }
+    }
+    lives
+}
+
+/// Whether two pids were seen alive at the same time.
+fn overlap(lives: &Lives, a: u64, b: u64) -> bool {
+    [Clock::Wall, Clock::Uptime, Clock::Sample].into_iter().any(|clock| {
+        match (lives.get(&(a, clock)), lives.get(&(b, clock))) {
+            (Some(a), Some(b)) => a.0 <= b.1 && b.0 <= a.1,
+            _ => false,
+        }
+    })
+}
+
 /// Finds the subjects of a bundle.
 pub fn subjects(loose: &[(ArtifactId, Evidence)], paths: &[&str], tables: &Tables) -> Identified {
     let mut subjects: Vec<Subject> = Vec::new();
-    // A process is its name; several pids of one name in a bundle are its lives.
-    let mut by_name: BTreeMap<String, SubjectId> = BTreeMap::new();
+    // Several pids of one name are lives of one process, unless they lived at the same time.
+    let mut by_name: BTreeMap<String, Vec<SubjectId>> = BTreeMap::new();
+    let lives = lives(loose);
     let mut by_pid: BTreeMap<u64, SubjectId> = BTreeMap::new();
     for (_, evidence) in loose {
         let Claims { pid: Some(pid), comm, .. } = evidence.claims() else { continue };
@@ -56,8 +91,10 @@ pub fn subjects(loose: &[(ArtifactId, Evidence)], paths: &[&str], tables: &Table
             continue;
         }
         let name = comm.clone().unwrap_or_default();
-        let known =
-            by_pid.get(pid).copied().or_else(|| if name.is_empty() { None } else { by_name.get(&name).copied() });
+        let known = by_pid.get(pid).copied().or_else(|| {
+            let of_name = by_name.get(&name)?.iter();
+            of_name.copied().find(|&id| subjects[id as usize].pids.iter().all(|other| !overlap(&lives, *pid, *other)))
+        });
         let id = known.unwrap_or_else(|| {
             subjects.push(Subject {
                 kind: "process",
@@ -66,6 +103,7 @@ pub fn subjects(loose: &[(ArtifactId, Evidence)], paths: &[&str], tables: &Table
                 pids: Vec::new(),
                 cgroups: Vec::new(),
                 joined_because: Vec::new(),
+                began_again: Vec::new(),
             });
             subjects.len() as SubjectId - 1
         });
@@ -77,9 +115,16 @@ pub fn subjects(loose: &[(ArtifactId, Evidence)], paths: &[&str], tables: &Table
             subject.pids.push(*pid);
         }
         by_pid.insert(*pid, id);
-        if !name.is_empty() {
-            by_name.insert(name, id);
+        let of_name = by_name.entry(name).or_default();
+        if !subject.name.is_empty() && !of_name.contains(&id) {
+            of_name.push(id);
         }
+    }
+    for subject in &mut subjects {
+        let mut begins: Vec<f64> =
+            subject.pids.iter().filter_map(|pid| Some(lives.get(&(*pid, Clock::Wall))?.0)).collect();
+        begins.sort_by(f64::total_cmp);
+        subject.began_again = begins.into_iter().skip(1).collect();
     }
     let mut finder = Finder { subjects, by_pid, by_folder: BTreeMap::new(), tables };
     let of = loose.iter().map(|(artifact, evidence)| finder.subject_of(paths[*artifact as usize], evidence)).collect();
@@ -156,6 +201,7 @@ impl Finder<'_> {
             pids: Vec::new(),
             cgroups: Vec::new(),
             joined_because: Vec::new(),
+            began_again: Vec::new(),
         });
         let id = self.subjects.len() as SubjectId - 1;
         self.by_folder.insert(key, id);

@@ -41,6 +41,8 @@ pub struct Subject {
     pub cgroups: Vec<String>,
     /// Why artifacts were joined.
     pub joined_because: Vec<String>,
+    /// When its later lives were first seen, in seconds of the wall clock.
+    pub began_again: Vec<f64>,
 }
 
 /// Evidence with its place, subject and time.

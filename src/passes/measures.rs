@@ -48,6 +48,12 @@ fn restarts(case: &Case) -> BTreeMap<(SubjectId, Clock), Vec<f64>> {
         let points: Vec<(f64, f64)> = signal.samples.iter().map(|sample| (sample.t, sample.value)).collect();
         restarts.entry((signal.subject, signal.clock)).or_default().extend(growth::falls(&points));
     }
+    for subject in case.subject_ids() {
+        let began = &case.subjects[subject as usize].began_again;
+        if !began.is_empty() {
+            restarts.entry((subject, Clock::Wall)).or_default().extend(began);
+        }
+    }
     for instants in restarts.values_mut() {
         instants.sort_by(f64::total_cmp);
         instants.dedup();
