@@ -3,6 +3,7 @@
 //! Units after the parser: bytes, seconds, UTC. The verbatim state stays beside its interpretation; what is not
 //! printed is `None`, and "max" is [`Amount::Unlimited`], never -1.
 
+use crate::clock_tie::{self, ClockTie};
 use crate::lines::LineNo;
 use crate::tables::{FrameId, Remap, StackId, Sym, Tables};
 use std::ops::Range;
@@ -12,8 +13,10 @@ use std::ops::Range;
 pub enum When {
     /// Nanoseconds since 1970 UTC.
     Wall(i64),
-    /// Seconds since a start that the artifact does not name (boot, process start).
+    /// Seconds since the process began.
     Uptime(f64),
+    /// Seconds since the kernel booted.
+    Boot(f64),
     /// Time of day in seconds UTC, from a file name such as `heap-225131.pb.gz`; the day comes from the bundle.
     TimeOfDay(u32),
     /// The nth capture of its kind, from a file name such as `jstack-2.txt`, or the nth in a file.
@@ -345,6 +348,15 @@ impl Events {
     pub fn row(&self, index: usize) -> &[f64] {
         &self.values[index * self.columns.len()..(index + 1) * self.columns.len()]
     }
+
+    /// The time of a row in seconds of its own clock.
+    pub fn seconds(&self, index: usize) -> Option<f64> {
+        match self.rows.get(index)?.0 {
+            When::Wall(ns) => Some(ns as f64 / 1e9),
+            When::Uptime(seconds) | When::Boot(seconds) => Some(seconds),
+            When::TimeOfDay(_) | When::Sample(_) | When::Unknown => None,
+        }
+    }
 }
 
 /// Whether a signal goes up and down or only up.
@@ -503,6 +515,8 @@ pub struct Parsed {
     pub notes_dropped: u64,
     /// How many records of the format were read: samples, threads, rows, keys.
     pub records: u64,
+    /// Lines that tell both the time since a start and that of the wall.
+    pub ties: Vec<ClockTie>,
     /// The goroutine dump that may go on: its line, and the ids that it has. Saves counting them for each interruption.
     pub(crate) open_dump: Option<(LineNo, rustc_hash::FxHashSet<u64>)>,
 }
@@ -514,6 +528,14 @@ impl Parsed {
             self.notes.push(Note { line, message: message.into() });
         } else {
             self.notes_dropped += 1;
+        }
+    }
+
+    /// Notes that a line tells the seconds since a start and an instant of the wall, if it does. `live`: its program
+    /// printed both; else a log stamped it.
+    pub fn tie(&mut self, when: When, wall: Option<i64>, live: bool, line: LineNo) {
+        if let Some(tie) = wall.and_then(|wall| ClockTie::new(when, wall, live, line)) {
+            clock_tie::add(&mut self.ties, tie);
         }
     }
 
@@ -560,6 +582,9 @@ impl Parsed {
         let remap = self.tables.absorb(&next.tables);
         self.records += next.records;
         self.notes_dropped += next.notes_dropped;
+        for tie in next.ties.drain(..) {
+            clock_tie::add(&mut self.ties, tie);
+        }
         for note in next.notes.drain(..) {
             self.note(note.line, note.message);
         }
@@ -681,7 +706,7 @@ impl Profile {
             }
         }
         self.span_s = match (self.when, next.when) {
-            (When::Uptime(first), When::Uptime(then)) => (then + next.span_s - first).max(self.span_s),
+            (When::Boot(first), When::Boot(then)) => (then + next.span_s - first).max(self.span_s),
             _ => self.span_s + next.span_s,
         };
     }

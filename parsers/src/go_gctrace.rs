@@ -63,6 +63,7 @@ impl Format for GoGcTrace {
             // The time since start orders collections exactly; a wrapper's time is that of the write.
             events.rows.push((When::Uptime(uptime), lines.number()));
             events.values.extend(values);
+            out.tie(When::Uptime(uptime), lines.time(), false, lines.number());
             out.records += 1;
             lines.advance();
         }

@@ -62,16 +62,18 @@ impl Format for GoSchedTrace {
             }));
             out.evidence.len() - 1
         });
-        let Evidence::Events(events) = &mut out.evidence[index] else { unreachable!("chosen by kind") };
         while let Some(line) = lines.peek() {
             let Ok((rest, uptime_ms)) = header(line) else { break };
-            events.rows.push((When::Uptime(uptime_ms / 1e3), lines.number()));
+            let (when, number) = (When::Uptime(uptime_ms / 1e3), lines.number());
+            out.tie(when, lines.time(), false, number);
             let mut values = fields(rest);
             lines.advance();
             while let Some(detail) = lines.peek().and_then(detail_line) {
                 detail.count(&mut values);
                 lines.advance();
             }
+            let Evidence::Events(events) = &mut out.evidence[index] else { unreachable!("chosen by kind") };
+            events.rows.push((when, number));
             events.values.extend(values);
             out.records += 1;
         }

@@ -3,7 +3,7 @@
 
 use crate::evidence::{Claims, Evidence, Parsed, Record, RecordKind, When};
 use crate::kernel_oom::lossy;
-use crate::lines::{Lines, decimal, rsplit_once, split_once, words};
+use crate::lines::{LineNo, Lines, decimal, float, rsplit_once, split_once, words};
 use crate::tables::{Frame, FrameId, FrameKind, Tables};
 use crate::{Format, Hint, Shape, Sniff, sniff_embedded, time};
 use memchr::{memchr, memmem};
@@ -103,7 +103,8 @@ impl<'a> Report<'a> {
         }
         self.is_whole = true;
         let (mut name, mut list) = (&b""[..], List::None);
-        for line in lines.by_ref() {
+        while let Some(line) = lines.next() {
+            let number = lines.last_number();
             if let Some(found) = section(line) {
                 (name, list) = (found, List::None);
             } else if line == b"END." {
@@ -112,19 +113,23 @@ impl<'a> Report<'a> {
             } else if name == b"T H R E A D" {
                 list = self.of_thread(line, list, &mut out.tables);
             } else if name == b"S U M M A R Y" {
-                self.summary(line);
+                self.summary(line, number, out);
             }
         }
     }
 
     /// `Time: Sat Nov 21 22:27:56 2026 UTC elapsed time: 1.598970 seconds (0d 0h 0m 1s)`.
-    fn summary(&mut self, line: &[u8]) {
-        let Some((time, _)) = line.strip_prefix(b"Time: ").and_then(|rest| split_once(rest, b" elapsed")) else {
+    fn summary(&mut self, line: &[u8], number: LineNo, out: &mut Parsed) {
+        let Some((time, rest)) = line.strip_prefix(b"Time: ").and_then(|rest| split_once(rest, b" elapsed")) else {
             return;
         };
         let utc = time.strip_suffix(b" UTC").or_else(|| time.strip_suffix(b" GMT"));
         if let Some(at) = utc.and_then(time::instant) {
             self.when = When::Wall(at);
+            let elapsed = split_once(rest, b" time: ").and_then(|(_, rest)| split_once(rest, b" seconds"));
+            if let Some(elapsed) = elapsed.and_then(|(elapsed, _)| float(elapsed)) {
+                out.tie(When::Uptime(elapsed), Some(at), true, number);
+            }
         }
     }
 

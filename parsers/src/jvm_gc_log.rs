@@ -45,7 +45,13 @@ impl Format for JvmGcLog {
         let mut log = Log::default();
         while let Some(line) = lines.peek() {
             let Some(said) = message(line) else { break };
-            let when = when(line, said, lines, hint);
+            let (wall, uptime) = clocks(line, said);
+            if let Some(uptime) = uptime {
+                out.tie(When::Uptime(uptime), wall.or(lines.time()), wall.is_some(), lines.number());
+            }
+            // A wrapper's time is that of the write; the uptime is exact.
+            let logged = lines.time().map_or(hint.when, When::Wall);
+            let when = wall.map(When::Wall).or(uptime.map(When::Uptime)).unwrap_or(logged);
             log.line(said, when, lines.number());
             lines.advance();
         }
@@ -78,14 +84,14 @@ fn number(said: &[u8]) -> Option<(u64, &[u8])> {
     Some((decimal(number)?, rest.trim_ascii_start()))
 }
 
-/// The time among the decorations: of the wall, else since the start.
-fn when(line: &[u8], said: &[u8], lines: &Lines<'_>, hint: &Hint<'_>) -> When {
+/// The times among the decorations: of the wall in nanoseconds since 1970, and since the start in seconds.
+fn clocks(line: &[u8], said: &[u8]) -> (Option<i64>, Option<f64>) {
     let decorations = &line[..line.len().saturating_sub(said.len())];
-    let mut uptime = None;
+    let (mut wall, mut uptime) = (None, None);
     for group in decorations.split(|byte| matches!(byte, b'[' | b']')).map(<[u8]>::trim_ascii) {
-        let is_date = group.len() > 18 && group[4] == b'-';
-        if let Some(instant) = is_date.then(|| time::instant(group)).flatten() {
-            return When::Wall(instant);
+        if group.len() > 18 && group[4] == b'-' {
+            wall = wall.or(time::instant(group));
+            continue;
         }
         let (digits, scale) = match (group.strip_suffix(b"ms"), group.strip_suffix(b"ns"), group.strip_suffix(b"s")) {
             (Some(digits), _, _) => (digits, 1e3),
@@ -95,7 +101,7 @@ fn when(line: &[u8], said: &[u8], lines: &Lines<'_>, hint: &Hint<'_>) -> When {
         };
         uptime = uptime.or(float(digits).filter(|value| value.is_finite()).map(|value| value / scale));
     }
-    uptime.map(When::Uptime).or_else(|| lines.time().map(When::Wall)).unwrap_or(hint.when)
+    (wall, uptime)
 }
 
 /// What is more than a row: a sign that the collector does not keep up.

@@ -42,16 +42,16 @@ impl Format for KernelLog {
         let mut log = Log::default();
         let mut is_first = true;
         while let Some(line) = lines.peek() {
-            let (when, text) = match prefixed(line) {
-                Some(found) => (found.when, found.text),
-                None if is_first || log.goes_on_bare(line) => (When::Unknown, line),
+            let found = match prefixed(line) {
+                Some(found) => found,
+                None if is_first || log.goes_on_bare(line) => Prefixed::bare(line),
                 None if skip_foreign(lines, &mut log.foreign) => continue,
                 None => break,
             };
-            let when = match when {
-                When::Unknown => lines.time().map_or(When::Unknown, When::Wall),
-                known => known,
-            };
+            let logged = found.logged.or(lines.time());
+            out.tie(found.when, logged, found.is_syslog, lines.number());
+            let (when, text) = (found.when, found.text);
+            let when = if when == When::Unknown { logged.map_or(when, When::Wall) } else { when };
             log.line(text, At { line: lines.number(), when }, out);
             lines.advance();
             is_first = false;
@@ -83,9 +83,20 @@ fn skip_foreign(lines: &mut Lines<'_>, foreign: &mut u32) -> bool {
 /// A line without its prefix.
 struct Prefixed<'a> {
     when: When,
+    /// When syslog took the line, if its time stands before the kernel's; nanoseconds since 1970 UTC.
+    logged: Option<i64>,
+    /// A syslog daemon or the journal took the line as it came.
+    is_syslog: bool,
     text: &'a [u8],
     /// Nothing but a kernel writes this prefix.
     is_sure: bool,
+}
+
+impl<'a> Prefixed<'a> {
+    /// A line that has no prefix.
+    fn bare(text: &'a [u8]) -> Self {
+        Prefixed { when: When::Unknown, logged: None, is_syslog: false, text, is_sure: false }
+    }
 }
 
 /// What syslog puts between host and text. Looked for in every line of every log, so the searcher is made once.
@@ -105,11 +116,11 @@ fn prefixed(line: &[u8]) -> Option<Prefixed<'_>> {
     let at = KERNEL.find(&line[..line.len().min(120)])?;
     let (head, text) = (&line[..at], &line[at + KERNEL.needle().len()..]);
     let (time, _host) = rsplit_once(head.strip_suffix(b" ").unwrap_or(head), b" ").unwrap_or((b"", head));
-    let when = syslog_time(time)?;
+    let logged = syslog_time(time)?;
     match bracketed(text) {
-        Some(inner) => Some(Prefixed { is_sure: true, ..inner }),
+        Some(inner) => Some(Prefixed { is_sure: true, logged, is_syslog: true, ..inner }),
         // Without a time it may be a sentence of any program.
-        None => Some(Prefixed { when, text, is_sure: !time.is_empty() }),
+        None => Some(Prefixed { when: When::Unknown, logged, is_syslog: true, text, is_sure: !time.is_empty() }),
     }
 }
 
@@ -121,7 +132,7 @@ fn bracketed(line: &[u8]) -> Option<Prefixed<'_>> {
         Some(dot) => {
             decimal(&inside[..dot])?;
             decimal(&inside[dot + 1..])?;
-            (When::Uptime(float(inside)?), inside.len() - dot - 1)
+            (When::Boot(float(inside)?), inside.len() - dot - 1)
         }
         // dmesg -T: `Sat Nov 21 22:42:26 2026`, by no means a number or a date of another form.
         None if inside.len() == 24 && inside.first()?.is_ascii_uppercase() => (When::Wall(time::instant(inside)?), 0),
@@ -132,7 +143,7 @@ fn bracketed(line: &[u8]) -> Option<Prefixed<'_>> {
         decimals => decimals == 6 && matches!(rest.first(), None | Some(b' ' | b'[')),
     };
     let rest = rest.strip_prefix(b" ").unwrap_or(rest);
-    Some(Prefixed { when, text: without_host(without_caller(rest)), is_sure })
+    Some(Prefixed { when, logged: None, is_syslog: false, text: without_host(without_caller(rest)), is_sure })
 }
 
 /// Apache's error log has the same time in front of `[error] [client ..]` or `[core:notice] [pid 1]`.
@@ -161,16 +172,16 @@ fn without_host(text: &[u8]) -> &[u8] {
 }
 
 /// `Nov 30 02:53:56` names no year; ISO times are instants. `None`: not a time, and so not a syslog line.
-fn syslog_time(text: &[u8]) -> Option<When> {
+fn syslog_time(text: &[u8]) -> Option<Option<i64>> {
     let mut parts = words(text);
     match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (None, ..) => Some(When::Unknown),
+        (None, ..) => Some(None),
         (Some(month), Some(day), Some(clock), None) => {
             time::month(month).filter(|_| month.len() == 3)?;
             decimal(day).filter(|day| (1..=31).contains(day))?;
-            (clock.len() >= 8 && clock[2] == b':' && clock[5] == b':').then_some(When::Unknown)
+            (clock.len() >= 8 && clock[2] == b':' && clock[5] == b':').then_some(None)
         }
-        _ => time::instant(text).map(When::Wall),
+        _ => time::instant(text).map(Some),
     }
 }
 
@@ -536,19 +547,21 @@ mod tests {
     #[test]
     fn prefixes_of_all_writers_come_off() {
         for (line, when) in [
-            ("[  968.443210] text", When::Uptime(968.44321)),
-            ("[  968.443210][    T1] text", When::Uptime(968.44321)),
-            ("[  968.443210] [   C12] text", When::Uptime(968.44321)),
-            ("<6>[  968.443210] text", When::Uptime(968.44321)),
-            ("Guest: <12>[39291577.009360] text", When::Uptime(39291577.00936)),
+            ("[  968.443210] text", When::Boot(968.44321)),
+            ("[  968.443210][    T1] text", When::Boot(968.44321)),
+            ("[  968.443210] [   C12] text", When::Boot(968.44321)),
+            ("<6>[  968.443210] text", When::Boot(968.44321)),
+            ("Guest: <12>[39291577.009360] text", When::Boot(39291577.00936)),
             ("[Tue Aug 12 03:54:03 2025] text", When::Wall(1_754_970_843_000_000_000)),
             ("Nov 30 02:53:56 host kernel: text", When::Unknown),
-            ("Nov 30 02:53:56 host kernel: [  968.443210] text", When::Uptime(968.44321)),
+            ("Nov 30 02:53:56 host kernel: [  968.443210] text", When::Boot(968.44321)),
             ("2025-08-12T03:54:03Z host kernel: text", When::Wall(1_754_970_843_000_000_000)),
-            ("[  968.443210] host kernel: text", When::Uptime(968.44321)),
+            ("[  968.443210] host kernel: text", When::Boot(968.44321)),
         ] {
             let found = prefixed(line.as_bytes()).unwrap_or_else(|| panic!("{line}"));
-            assert_eq!((found.text, found.when, found.is_sure), (&b"text"[..], when, true), "{line}");
+            let told =
+                if found.when == When::Unknown { found.logged.map_or(When::Unknown, When::Wall) } else { found.when };
+            assert_eq!((found.text, told, found.is_sure), (&b"text"[..], when, true), "{line}");
         }
     }
 
@@ -578,7 +591,7 @@ mod tests {
     fn a_report_of_cgroup_v2() {
         let out = parse(include_bytes!("../../samples/kernel-log/oom-v2-61/dmesg.log"));
         let kill = only(&out);
-        assert_eq!((kill.kind, kill.line, kill.end, kill.when), (RecordKind::Kill, 64, 66, When::Uptime(61.805978)));
+        assert_eq!((kill.kind, kill.line, kill.end, kill.when), (RecordKind::Kill, 64, 66, When::Boot(61.805978)));
         assert_eq!(kill.claims.pid, Some(125));
         assert!(kill.claims.cgroup.as_deref().is_some_and(|path| path.ends_with("913587.scope")));
         let names =

@@ -3,6 +3,7 @@
 //! Nothing here reads a file, an environment or a clock, and nothing judges: a [`Format`] turns bytes into
 //! [`evidence`], with the line number of each piece and a [`evidence::Note`] for whatever was odd. Parsing never fails.
 
+pub mod clock_tie;
 pub mod evidence;
 pub mod lines;
 pub mod tables;

@@ -83,7 +83,7 @@ impl<'a> ProfileRows<'a> {
     /// The profile.
     pub(crate) fn finish(mut self) -> Profile {
         if let Some((first, last)) = self.times {
-            self.profile.when = When::Uptime(first);
+            self.profile.when = When::Boot(first);
             self.profile.span_s = last - first;
         }
         self.profile

@@ -155,6 +155,7 @@ impl Job {
                 Some(format) => read.document(format, text, &hint, catalogue),
                 None => read.embedded(text.lines(), &hint, catalogue),
             }
+            plan.wrapper.vouch(&mut read.parsed.ties);
         }
         reads
     }
@@ -191,6 +192,7 @@ impl Job {
                     None => read.embedded(text.lines(), &hint, catalogue),
                 }
             });
+            plan.wrapper.vouch(&mut read.parsed.ties);
         }
     }
 

@@ -2,6 +2,7 @@
 //! its wrapper gave; stdout and stderr become texts of their own.
 
 use memchr::{memchr, memchr_iter};
+use postmortem_parsers::clock_tie::ClockTie;
 use postmortem_parsers::lines::{LineNo, NO_TIME, Numbering, Text};
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -59,6 +60,13 @@ impl Wrapper {
             Wrapper::Docker => docker(line),
             Wrapper::Timestamps => timestamped(line),
             Wrapper::Syslog => syslog(line),
+        }
+    }
+
+    /// Syslog stamps the kernel's lines as they come; other wrappers may hold what was printed long after.
+    pub(super) fn vouch(self, ties: &mut [ClockTie]) {
+        if self == Wrapper::Syslog {
+            ties.iter_mut().for_each(|tie| tie.live = true);
         }
     }
 

@@ -70,7 +70,7 @@ fn lives(loose: &[(ArtifactId, Evidence)]) -> Lives {
 
 /// Whether two pids were seen alive at the same time.
 fn overlap(lives: &Lives, a: u64, b: u64) -> bool {
-    [Clock::Wall, Clock::Uptime, Clock::Sample].into_iter().any(|clock| {
+    [Clock::Wall, Clock::TimeOfDay, Clock::Uptime, Clock::Sample].into_iter().any(|clock| {
         match (lives.get(&(a, clock)), lives.get(&(b, clock))) {
             (Some(a), Some(b)) => a.0 <= b.1 && b.0 <= a.1,
             _ => false,
@@ -103,7 +103,7 @@ pub fn subjects(loose: &[(ArtifactId, Evidence)], paths: &[&str], tables: &Table
                 pids: Vec::new(),
                 cgroups: Vec::new(),
                 joined_because: Vec::new(),
-                began_again: Vec::new(),
+                lives_cut_at: Vec::new(),
             });
             subjects.len() as SubjectId - 1
         });
@@ -124,7 +124,7 @@ pub fn subjects(loose: &[(ArtifactId, Evidence)], paths: &[&str], tables: &Table
         let mut begins: Vec<f64> =
             subject.pids.iter().filter_map(|pid| Some(lives.get(&(*pid, Clock::Wall))?.0)).collect();
         begins.sort_by(f64::total_cmp);
-        subject.began_again = begins.into_iter().skip(1).collect();
+        subject.lives_cut_at = begins.into_iter().skip(1).collect();
     }
     let mut finder = Finder { subjects, by_pid, by_folder: BTreeMap::new(), tables };
     let of = loose.iter().map(|(artifact, evidence)| finder.subject_of(paths[*artifact as usize], evidence)).collect();
@@ -201,7 +201,7 @@ impl Finder<'_> {
             pids: Vec::new(),
             cgroups: Vec::new(),
             joined_because: Vec::new(),
-            began_again: Vec::new(),
+            lives_cut_at: Vec::new(),
         });
         let id = self.subjects.len() as SubjectId - 1;
         self.by_folder.insert(key, id);

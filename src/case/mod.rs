@@ -1,11 +1,13 @@
 //! The case: all evidence of a bundle, by subject, on one timeline. Nothing here judges.
 
+mod clocks;
 mod identity;
 mod timeline;
 
 use crate::bundle::Bundle;
+use postmortem_parsers::clock_tie::ClockTie;
 use postmortem_parsers::evidence::{
-    Amount, Events, Evidence, Parsed, Profile, Record, Runtime, Series, SeriesKind, Snapshot, Unit,
+    Amount, Events, Evidence, Parsed, Profile, Record, RecordKind, Runtime, Series, SeriesKind, Snapshot, Unit,
 };
 use postmortem_parsers::lines::LineNo;
 use postmortem_parsers::tables::Tables;
@@ -41,8 +43,8 @@ pub struct Subject {
     pub cgroups: Vec<String>,
     /// Why artifacts were joined.
     pub joined_because: Vec<String>,
-    /// When its later lives were first seen, in seconds of the wall clock.
-    pub began_again: Vec<f64>,
+    /// When its later lives were first seen and when lives were ended by a kill, in seconds of the wall clock.
+    pub lives_cut_at: Vec<f64>,
 }
 
 /// Evidence with its place, subject and time.
@@ -172,22 +174,21 @@ impl Case {
     /// Takes the evidence out of a bundle and orders it.
     pub fn build(bundle: &mut Bundle) -> Case {
         let mut case = Case::default();
-        let mut loose = Vec::new();
+        let (mut loose, mut ties) = (Vec::new(), Vec::new());
         for (index, artifact) in bundle.artifacts.iter_mut().enumerate() {
-            let parsed = std::mem::take(&mut artifact.parsed);
+            let mut parsed = std::mem::take(&mut artifact.parsed);
+            ties.push(std::mem::take(&mut parsed.ties));
             case.artifacts.push(ArtifactInfo {
                 path: artifact.path.clone(),
                 format: artifact.format,
                 bytes: artifact.bytes,
                 records: parsed.records,
                 parts: artifact.parts.clone(),
-                span: timeline::wall_span(&parsed.evidence),
+                span: None,
             });
             case.take(index as ArtifactId, parsed, &mut loose);
         }
-        let spans = case.artifacts.iter().filter_map(|artifact| artifact.span);
-        case.span = spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-        case.place(loose);
+        case.place(loose, ties);
         case
     }
 
@@ -199,10 +200,20 @@ impl Case {
         }
     }
 
-    fn place(&mut self, loose: Vec<(ArtifactId, Evidence)>) {
+    fn place(&mut self, mut loose: Vec<(ArtifactId, Evidence)>, ties: Vec<Vec<ClockTie>>) {
         let paths: Vec<&str> = self.artifacts.iter().map(|artifact| artifact.path.as_str()).collect();
         let found = identity::subjects(&loose, &paths, &self.tables);
         self.subjects = found.subjects;
+        let clocks = clocks::Clocks::new(ties, &loose, &found.of, &paths);
+        for ((artifact, evidence), &subject) in loose.iter_mut().zip(&found.of) {
+            clocks.apply(*artifact, subject, evidence);
+            let span = &mut self.artifacts[*artifact as usize].span;
+            *span = timeline::both(*span, timeline::wall_span(evidence));
+        }
+        for (subject, said) in clocks.said {
+            self.subjects[subject as usize].joined_because.push(said);
+        }
+        self.span = self.artifacts.iter().fold(None, |span, artifact| timeline::both(span, artifact.span));
         let clock = timeline::Resolver::new(self.span);
         let mut series = Vec::new();
         for ((artifact, evidence), subject) in loose.into_iter().zip(found.of) {
@@ -229,7 +240,26 @@ impl Case {
         // Captures without any time keep the order of their artifacts.
         self.snapshots.sort_by(|a, b| a.subject.cmp(&b.subject).then(timeline::compare(a.at, b.at)));
         self.records.sort_by(|a, b| timeline::compare(a.at, b.at));
+        self.cut_lives_at_kills();
         self.signals = join(series, &clock);
+    }
+
+    /// A kill, or the end of the only container, ends a life: what is seen afterwards belongs to the next one.
+    fn cut_lives_at_kills(&mut self) {
+        let exits = || self.records.iter().filter(|placed| placed.what.kind == RecordKind::Exit);
+        let container = exits().next().map(|placed| &placed.what.claims.container);
+        let is_alone = exits().all(|placed| Some(&placed.what.claims.container) == container);
+        for placed in &self.records {
+            let subject = &mut self.subjects[placed.subject as usize];
+            let ends = match placed.what.kind {
+                RecordKind::Kill => placed.what.claims.pid.is_some_and(|pid| subject.pids.contains(&pid)),
+                RecordKind::Exit => is_alone,
+                _ => false,
+            };
+            if let Some(Moment { clock: Clock::Wall, t }) = placed.at.filter(|_| ends) {
+                subject.lives_cut_at.push(t);
+            }
+        }
     }
 
     /// The path of an artifact.

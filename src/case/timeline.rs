@@ -10,8 +10,12 @@ use std::cmp::Ordering;
 pub enum Clock {
     /// Seconds since 1970 UTC.
     Wall,
-    /// Seconds since a start that the artifact does not name.
+    /// Seconds since the process began.
     Uptime,
+    /// Seconds since the kernel booted.
+    Boot,
+    /// Seconds since midnight of a day that nothing names.
+    TimeOfDay,
     /// The nth capture.
     Sample,
     /// The order in the artifact, where nothing else tells.
@@ -23,15 +27,15 @@ impl Clock {
     pub fn as_str(self) -> &'static str {
         match self {
             Clock::Wall => "wall",
-            Clock::Uptime => "uptime",
+            Clock::Uptime | Clock::Boot => "uptime",
             Clock::Sample => "sample",
-            Clock::Order => "unknown",
+            Clock::TimeOfDay | Clock::Order => "unknown",
         }
     }
 
     /// Whether differences are seconds.
     pub fn is_time(self) -> bool {
-        matches!(self, Clock::Wall | Clock::Uptime)
+        matches!(self, Clock::Wall | Clock::Uptime | Clock::Boot | Clock::TimeOfDay)
     }
 }
 
@@ -62,7 +66,7 @@ pub struct Resolver {
 
 impl Resolver {
     /// `span`: first and last wall instant of the bundle, nanoseconds.
-    pub fn new(span: Option<(i64, i64)>) -> Self {
+    pub fn new(span: Span) -> Self {
         Resolver { day: span.map(|(_, last)| (last - last.rem_euclid(DAY), last)) }
     }
 
@@ -71,6 +75,7 @@ impl Resolver {
         match when {
             When::Wall(ns) => Some(Moment { clock: Clock::Wall, t: ns as f64 / 1e9 }),
             When::Uptime(t) => Some(Moment { clock: Clock::Uptime, t }),
+            When::Boot(t) => Some(Moment { clock: Clock::Boot, t }),
             When::Sample(n) => Some(Moment { clock: Clock::Sample, t: f64::from(n) }),
             When::TimeOfDay(seconds) => Some(match self.day {
                 Some((midnight, last)) => {
@@ -81,29 +86,38 @@ impl Resolver {
                     }
                     Moment { clock: Clock::Wall, t: ns as f64 / 1e9 }
                 }
-                None => Moment { clock: Clock::Uptime, t: f64::from(seconds) },
+                None => Moment { clock: Clock::TimeOfDay, t: f64::from(seconds) },
             }),
             When::Unknown => None,
         }
     }
 }
 
-/// First and last wall instant that evidence speaks of.
-pub fn wall_span(evidence: &[Evidence]) -> Option<(i64, i64)> {
-    let mut span: Option<(i64, i64)> = None;
+/// First and last instant in nanoseconds.
+pub type Span = Option<(i64, i64)>;
+
+/// The span that covers both.
+pub fn both(a: Span, b: Span) -> Span {
+    match (a, b) {
+        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+        (a, b) => a.or(b),
+    }
+}
+
+/// First and last wall instant that a piece of evidence speaks of.
+pub fn wall_span(evidence: &Evidence) -> Span {
+    let mut span: Span = None;
     let mut see = |when: When| {
         if let When::Wall(ns) = when {
             span = Some(span.map_or((ns, ns), |(from, to)| (from.min(ns), to.max(ns))));
         }
     };
-    for evidence in evidence {
-        match evidence {
-            Evidence::Snapshot(snapshot) => see(snapshot.when),
-            Evidence::Profile(profile) => see(profile.when),
-            Evidence::Record(record) => see(record.when),
-            Evidence::Events(events) => events.rows.iter().for_each(|(when, _)| see(*when)),
-            Evidence::Series(series) => series.points.iter().for_each(|point| see(point.when)),
-        }
+    match evidence {
+        Evidence::Snapshot(snapshot) => see(snapshot.when),
+        Evidence::Profile(profile) => see(profile.when),
+        Evidence::Record(record) => see(record.when),
+        Evidence::Events(events) => events.rows.iter().for_each(|(when, _)| see(*when)),
+        Evidence::Series(series) => series.points.iter().for_each(|point| see(point.when)),
     }
     span
 }
@@ -129,29 +143,8 @@ fn columns(kind: EventKind) -> &'static [(&'static str, &'static str, Unit)] {
     }
 }
 
-/// When each row happened. A process that starts again counts its uptime from nought: its rows follow those of the
-/// life before, as they do in the log.
-fn moments(events: &Events) -> Vec<When> {
-    let (mut before, mut last) = (0.0, f64::NEG_INFINITY);
-    events
-        .rows
-        .iter()
-        .map(|&(when, _)| match when {
-            When::Uptime(uptime) => {
-                if before + uptime < last {
-                    before = last;
-                }
-                last = before + uptime;
-                When::Uptime(last)
-            }
-            other => other,
-        })
-        .collect()
-}
-
 /// Views of the columns of an event stream as series.
 pub fn event_series(events: &Events) -> Vec<Series> {
-    let moments = moments(events);
     columns(events.kind)
         .iter()
         .filter_map(|&(column, signal, unit)| {
@@ -160,11 +153,7 @@ pub fn event_series(events: &Events) -> Vec<Series> {
                 .rows
                 .iter()
                 .enumerate()
-                .map(|(index, &(_, line))| Point {
-                    when: moments[index],
-                    value: Amount::Value(events.row(index)[column]),
-                    line,
-                })
+                .map(|(index, &(when, line))| Point { when, value: Amount::Value(events.row(index)[column]), line })
                 .filter(|point| matches!(point.value, Amount::Value(value) if value.is_finite()))
                 .collect();
             (!points.is_empty()).then(|| Series {
@@ -190,21 +179,7 @@ mod tests {
         let hour = |when| resolver.moment(when).map(|moment| moment.t / 3600.0);
         assert_eq!(hour(When::TimeOfDay(1800)), Some(240.5));
         assert_eq!(hour(When::TimeOfDay(23 * 3600)), Some(239.0));
-        assert_eq!(Resolver::new(None).moment(When::TimeOfDay(5)), Some(Moment { clock: Clock::Uptime, t: 5.0 }));
-    }
-
-    #[test]
-    fn a_second_life_follows_the_first() {
-        let rows = [1.0, 5.0, 9.0, 0.5, 4.0].into_iter().zip(1..).map(|(t, line)| (When::Uptime(t), line)).collect();
-        let events = Events {
-            claims: Claims::default(),
-            kind: EventKind::GoGcTrace,
-            columns: &["heap_live_bytes"],
-            rows,
-            values: vec![1.0; 5],
-        };
-        let expected = [1.0, 5.0, 9.0, 9.5, 13.0].map(When::Uptime);
-        assert_eq!(event_series(&events)[0].points.iter().map(|point| point.when).collect::<Vec<_>>(), expected);
+        assert_eq!(Resolver::new(None).moment(When::TimeOfDay(5)), Some(Moment { clock: Clock::TimeOfDay, t: 5.0 }));
     }
 
     #[test]

@@ -49,7 +49,7 @@ fn restarts(case: &Case) -> BTreeMap<(SubjectId, Clock), Vec<f64>> {
         restarts.entry((signal.subject, signal.clock)).or_default().extend(growth::falls(&points));
     }
     for subject in case.subject_ids() {
-        let began = &case.subjects[subject as usize].began_again;
+        let began = &case.subjects[subject as usize].lives_cut_at;
         if !began.is_empty() {
             restarts.entry((subject, Clock::Wall)).or_default().extend(began);
         }
@@ -469,11 +469,7 @@ fn gc(case: &Case, placed: &crate::case::Placed<postmortem_parsers::evidence::Ev
     }
     let (live, goal, end, percent) =
         (column("heap_live_bytes"), column("heap_goal_bytes"), column("heap_end_bytes"), column("gc_cpu_percent"));
-    let times: Vec<f64> = events
-        .rows
-        .iter()
-        .map(|(when, _)| if let postmortem_parsers::evidence::When::Uptime(t) = when { *t } else { 0.0 })
-        .collect();
+    let times: Vec<f64> = (0..n).map(|row| events.seconds(row).unwrap_or(0.0)).collect();
     let tail = n - (n / 4).max(1)..n;
     let mut fact = Fact::new("gc", placed.subject);
     fact.set("collector", "go").set("cycles", n).set("cpu_percent", percent[n - 1]).set("live_bytes", live[n - 1]);
@@ -512,10 +508,7 @@ fn jvm_gc(placed: &crate::case::Placed<postmortem_parsers::evidence::Events>, fa
     fact.set_known("live_to_goal", median(tail.iter().map(of_capacity).collect()));
     let freed = |row: &usize| 1.0 - value(*row, "heap_after_bytes") / value(*row, "heap_before_bytes");
     fact.set_known("freed_share", median(tail.iter().map(freed).collect()));
-    let uptime = |row: usize| {
-        if let postmortem_parsers::evidence::When::Uptime(t) = events.rows[row].0 { Some(t) } else { None }
-    };
-    if let (Some(from), Some(to)) = (uptime(sized[0]), uptime(last))
+    if let (Some(from), Some(to)) = (events.seconds(sized[0]), events.seconds(last))
         && to > from
     {
         let paused: f64 = sized.iter().map(|&row| value(row, "pause_s")).filter(|pause| pause.is_finite()).sum();

@@ -255,7 +255,7 @@ fn weights_are_periods_in_the_unit_of_the_event() {
     );
     let [faults, cycles] = profiles(&out)[..] else { panic!() };
     assert_eq!((faults.rows.len(), faults.rows[0].samples, faults.rows[0].weight), (1, 2, 100.0));
-    assert_eq!((faults.when, faults.span_s), (When::Uptime(2.0), 0.5));
+    assert_eq!((faults.when, faults.span_s), (When::Boot(2.0), 0.5));
     assert_eq!((cycles.line, cycles.rows[0].stack), (7, crate::tables::StackId::EMPTY));
 }
 
