@@ -8,7 +8,7 @@ pub mod text;
 
 use crate::bundle::Bundle;
 use crate::case::Case;
-use crate::passes::fact::Facts;
+use crate::passes::fact::{Fact, Facts};
 use crate::patterns::{Outcome, Pattern, check};
 use crate::report::model::{Checked, Finding, NextCapture, NotChecked, RootCause, Severity, Verdict};
 use postmortem_parsers::evidence::Runtime;
@@ -109,27 +109,24 @@ fn was_judged(case: &Case, facts: &Facts) -> bool {
                 known += if harmless { count } else { 0.0 };
                 seen_again |= fact.number("moments").is_some_and(|moments| moments > 1.0);
             }
-            // A crowd that waits inside its tasks for others of the program is no sign of health, whatever else is.
-            let crowded = of("group").any(|fact| {
-                fact.flag("idle") == Some(false)
-                    && fact.flag("in_task") == Some(true)
-                    && matches!(
-                        fact.text("reason"),
-                        Some(
-                            "chan-send"
-                                | "mutex"
-                                | "rwmutex-read"
-                                | "rwmutex-write"
-                                | "semaphore"
-                                | "cond"
-                                | "waitgroup"
-                        )
-                    )
-                    && fact.number("count").is_some_and(|count| count >= 10.0)
-                    && fact.number("share").is_some_and(|share| share >= 0.2)
-            });
-            !crowded && (measured || watched || (all > 1.0 && (seen_again || known * 2.0 > all)))
+            let settled = !of("group").any(is_open) && !of("busy").any(|busy| busy.number("same_place") >= Some(0.8));
+            settled && (measured || watched || (all > 1.0 && (seen_again || known * 2.0 > all)))
         })
+}
+
+/// Waits for others of the program: for a lock, a place in a queue, the end of a task.
+const WAITS_FOR_OTHERS: &[&str] =
+    &["chan-send", "mutex", "rwmutex-read", "rwmutex-write", "monitor-enter", "semaphore", "cond", "waitgroup"];
+
+/// Whether a group leaves open if its threads will ever go on: a crowd that waits inside its tasks for others of the
+/// program, or threads that waited so in the first snapshot already.
+fn is_open(group: &Fact) -> bool {
+    let number = |name| group.number(name).unwrap_or(0.0);
+    let waits =
+        group.flag("idle") == Some(false) && group.text("reason").is_some_and(|r| WAITS_FOR_OTHERS.contains(&r));
+    let crowded = group.flag("in_task") == Some(true) && number("count") >= 10.0 && number("share") >= 0.2;
+    let stays = group.flag("is_main") != Some(true) && number("persisted") >= 0.5 && number("share") >= 0.1;
+    waits && (crowded || stays)
 }
 
 /// The captures that would settle what is open: those of weak findings first, then of what was not checked.

@@ -335,6 +335,24 @@ pub const KINDS: &[Kind] = &[
         ],
     },
     Kind {
+        name: "busy",
+        doc: "threads that used the CPU between two snapshots, by the user function outermost on their stacks",
+        selectors: &[],
+        attributes: &[
+            a(
+                "runtime",
+                Type::Word(&["go", "java", "native", "python", "node", "kernel", "unknown"]),
+                "language runtime",
+            ),
+            a("count", Type::Number, "threads"),
+            a("cpus", Type::Number, "CPUs that they used together on average"),
+            a("site", Type::Text, "the user function that is innermost on most of their stacks"),
+            a("same_place", Type::Number, "share of their stacks over all snapshots where it is, 0..1"),
+            a("moments", Type::Number, "snapshots that they are in"),
+            a("span_s", Type::Number, "seconds from the first to the last snapshot"),
+        ],
+    },
+    Kind {
         name: "family",
         doc: "threads whose names differ by numbers only",
         selectors: &[],

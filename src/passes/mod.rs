@@ -1,5 +1,6 @@
 //! Passes: evidence in, named and typed facts out. A pass never names a root cause.
 
+pub mod busy;
 pub mod code;
 pub mod crashes;
 pub mod fact;
@@ -26,6 +27,7 @@ pub fn run(case: &Case, populations: &[Population<'_>], judged: &[measures::Judg
         groups::state(case, population, &mut facts);
         waits::state(case, population, &mut facts);
         pools::state(case, population, &mut facts);
+        busy::state(case, population, &mut facts);
     }
     crashes::state(case, populations, &mut facts);
     measures::state(case, judged, &mut facts);

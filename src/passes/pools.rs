@@ -4,6 +4,7 @@ use super::fact::{Cite, Fact, Facts};
 use super::threads::{Census, Known, Population, sites_of, thread_key};
 use crate::case::Case;
 use postmortem_parsers::evidence::Runtime;
+use postmortem_parsers::tables::StackId;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// A thread name with `#` for each run of digits: threads of one family share it.
@@ -81,9 +82,39 @@ fn common(case: &Case, population: &Population<'_>, members: &[&Known<'_>], fact
     }
     if let Some((&(stack, creator), _)) = stacks.iter().max_by_key(|(_, count)| **count) {
         fact.sites = sites_of(&case.tables, stack, creator, population.runtime);
-        fact.set("user_depth", super::code::user_depth(&case.tables, stack, population.runtime));
+        let depth = super::code::user_depth(&case.tables, stack, population.runtime);
+        // A task that the accepting function made is there for one client: it begins below the lambda.
+        let serves = population.runtime == Runtime::Java && made_by_acceptor(case, population, stack);
+        fact.set("user_depth", depth - usize::from(serves && depth > 1));
         fact.set_known("site", fact.sites.first().map(|site| site.function.clone()));
     }
+}
+
+/// Whether a task is a lambda of a function that is accepting connections.
+fn made_by_acceptor(case: &Case, population: &Population<'_>, stack: StackId) -> bool {
+    let is_lambda = |function: &&str| function.contains(".lambda$");
+    let Some(maker) = case.tables.functions(stack).rfind(is_lambda).and_then(lambda_maker) else { return false };
+    let listens = |known: &&Known<'_>| known.role.is_some_and(|role| role.role == "listener");
+    let mut accepting = population.latest().threads.iter().filter(listens);
+    accepting.any(|known| case.tables.functions(known.thread.stack).any(|function| maker.is(function)))
+}
+
+/// The method that a lambda's name tells of: `a.b.Main.lambda$acceptLoop$1` was made in `a.b.Main.acceptLoop`.
+#[derive(Debug, PartialEq)]
+struct Maker<'a> {
+    class: &'a str,
+    method: &'a str,
+}
+
+impl Maker<'_> {
+    fn is(&self, function: &str) -> bool {
+        function.rsplit_once('.') == Some((self.class, self.method))
+    }
+}
+
+fn lambda_maker(function: &str) -> Option<Maker<'_>> {
+    let (class, lambda) = function.rsplit_once(".lambda$")?;
+    Some(Maker { class, method: lambda.rsplit_once('$')?.0 })
 }
 
 fn turnover(before: &[&Known<'_>], now: &[&Known<'_>], fact: &mut Fact) {
@@ -239,5 +270,12 @@ mod tests {
         assert_eq!(family_name("http-nio-8080-exec-12"), "http-nio-#-exec-#");
         assert_eq!(family_name("pool-3-thread-1"), "pool-#-thread-#");
         assert_eq!(first_number("pool-31-thread-1").as_deref(), Some("31"));
+    }
+
+    #[test]
+    fn a_lambda_tells_who_made_it() {
+        let maker = lambda_maker("io.acme.Main.lambda$acceptLoop$1").unwrap();
+        assert!(maker.is("io.acme.Main.acceptLoop") && !maker.is("io.acme.Main.accept"), "{maker:?}");
+        assert_eq!(lambda_maker("io.acme.Main.acceptLoop"), None);
     }
 }
