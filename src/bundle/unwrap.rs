@@ -21,6 +21,8 @@ pub(super) enum Wrapper {
     Timestamps,
     /// `Nov 21 22:00:01 host app[123]: text` or the same with an RFC 3339 time.
     Syslog,
+    /// `checkout-1  | text` of docker compose, `[pod/checkout-5d8/app] text` of `kubectl logs --prefix`.
+    Named,
 }
 
 /// How many of the first lines vote on the wrapper.
@@ -29,8 +31,8 @@ const VOTERS: usize = 50;
 impl Wrapper {
     /// The wrapper of a text that begins like this: the one that most of its first lines have.
     pub(super) fn of(head: &[u8]) -> Wrapper {
-        let (mut lines, mut votes) = (0, [0; 4]);
-        let kinds = [Wrapper::Cri, Wrapper::Docker, Wrapper::Syslog, Wrapper::Timestamps];
+        let (mut lines, mut votes) = (0, [0; 5]);
+        let kinds = [Wrapper::Cri, Wrapper::Docker, Wrapper::Syslog, Wrapper::Named, Wrapper::Timestamps];
         for line in head.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).take(VOTERS) {
             lines += 1;
             if let Some(kind) = kinds.iter().position(|kind| kind.fits(line)) {
@@ -47,6 +49,7 @@ impl Wrapper {
             Wrapper::Cri => cri(line).is_some(),
             Wrapper::Docker => line.starts_with(b"{") && docker(line).is_some(),
             Wrapper::Syslog => syslog(line).is_some(),
+            Wrapper::Named => named(line).is_some(),
             // A time and numbers alone are a table of samples, not a log.
             Wrapper::Timestamps => timestamped(line)
                 .is_some_and(|line| line.text.is_empty() || line.text.iter().any(u8::is_ascii_alphabetic)),
@@ -60,6 +63,7 @@ impl Wrapper {
             Wrapper::Docker => docker(line),
             Wrapper::Timestamps => timestamped(line),
             Wrapper::Syslog => syslog(line),
+            Wrapper::Named => named(line),
         }
     }
 
@@ -169,6 +173,28 @@ fn syslog(line: &[u8]) -> Option<Line<'_>> {
         stream: 0,
         partial: false,
     })
+}
+
+/// A line behind the name of what wrote it, with or without a time.
+fn named(line: &[u8]) -> Option<Line<'_>> {
+    let rest = match line.strip_prefix(b"[pod/") {
+        Some(rest) => &rest[memchr(b']', rest)? + 1..],
+        None => {
+            let name = line.iter().position(|b| !(b.is_ascii_alphanumeric() || b"-_.".contains(b)))?;
+            // Compose numbers the containers of a service; without the number it may be a row of any table.
+            let digits = line[..name].iter().rev().take_while(|b| b.is_ascii_digit()).count();
+            let numbered = digits > 0 && name > digits + 1 && matches!(line[name - digits - 1], b'-' | b'_');
+            numbered.then(|| line[name..].trim_ascii_start().strip_prefix(b"|")).flatten()?
+        }
+    };
+    let text = rest.strip_prefix(b" ").or(rest.is_empty().then_some(rest))?;
+    match rfc3339_prefix(text) {
+        Some((time, text)) => {
+            let text = text.strip_prefix(b" ").unwrap_or(text);
+            Some(Line { text: Cow::Borrowed(text), time, stream: 0, partial: false })
+        }
+        None => Some(Line { text: Cow::Borrowed(text), time: NO_TIME, stream: 0, partial: false }),
+    }
 }
 
 /// What follows `Nov 21 22:00:01`, with or without a fraction.

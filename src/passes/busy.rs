@@ -29,9 +29,27 @@ pub fn state(case: &Case, population: &Population<'_>, facts: &mut Facts) {
             groups.entry(case.tables.function(*outermost)).or_default().push(busy);
         }
     }
+    let all = process_cpus(population);
     for members in groups.into_values() {
-        facts.push(describe(case, population, &members));
+        let mut fact = describe(case, population, &members);
+        fact.set_known("of_process", all.map(|all| members.iter().map(|busy| busy.cpus).sum::<f64>() / all));
+        facts.push(fact);
     }
+}
+
+/// CPUs that a thread used between two snapshots, where both print its times.
+fn cpus(from: &Known<'_>, to: &Known<'_>) -> Option<f64> {
+    let elapsed = to.thread.elapsed_s? - from.thread.elapsed_s?;
+    (elapsed >= 1.0).then_some((to.thread.cpu_ms? - from.thread.cpu_ms?) / 1e3 / elapsed)
+}
+
+/// CPUs that all threads of the first snapshot used, those of the runtime too.
+fn process_cpus(population: &Population<'_>) -> Option<f64> {
+    let latest = &population.latest().threads;
+    let then: HashMap<u64, &Known<'_>> =
+        population.first().threads.iter().map(|known| (thread_key(known.thread), known)).collect();
+    let used = latest.iter().filter_map(|known| cpus(then.get(&thread_key(known.thread))?, known));
+    Some(used.sum::<f64>()).filter(|all| *all > 0.0)
 }
 
 /// The busy threads that are in every snapshot, in the order of the newest.
@@ -41,15 +59,13 @@ fn threads<'a, 'b>(population: &'b Population<'a>) -> Vec<Busy<'a, 'b>> {
         .iter()
         .map(|census| census.threads.iter().map(|known| (thread_key(known.thread), known)).collect())
         .collect();
-    let used = |known: &Known<'_>| Some((known.thread.cpu_ms? / 1e3, known.thread.elapsed_s?));
     let mut all = Vec::new();
     for known in &population.latest().threads {
         let id = thread_key(known.thread);
         let moments: Option<Vec<&Known<'_>>> = by_id.iter().map(|known| known.get(&id).copied()).collect();
         let Some(moments) = moments.filter(|_| id != 0 && !known.thread.marks.system) else { continue };
-        let Some(((cpu, elapsed), (earlier_cpu, earlier))) = used(known).zip(used(moments[0])) else { continue };
-        let cpus = (cpu - earlier_cpu) / (elapsed - earlier);
-        if elapsed - earlier >= 1.0 && cpus >= LEAST_SHARE && moments.iter().all(|known| known.stack.is_user) {
+        let Some(cpus) = cpus(moments[0], known) else { continue };
+        if cpus >= LEAST_SHARE && moments.iter().all(|known| known.stack.is_user) {
             all.push(Busy { moments, cpus });
         }
     }

@@ -89,12 +89,36 @@ pub fn state(case: &Case, population: &Population<'_>, facts: &mut Facts) {
         fact.set("count", count).set("share", count as f64 / total as f64);
         family.state(members, case, &mut fact);
         turnover(population, &history, key, members, &mut fact);
-        fact.set("moments", population.censuses.len());
+        fact.set("moments", population.censuses.len() + population.counted.len());
         cite(case, population, key, &history, members, &mut fact);
+        counted_before(case, population, key.1, count, &mut fact);
         stated.push(fact);
     }
     stated.sort_by(|a, b| b.number("count").unwrap_or(0.0).total_cmp(&a.number("count").unwrap_or(0.0)));
     stated.into_iter().for_each(|fact| facts.push(fact));
+}
+
+/// The counts that a population's size follows, by runtime.
+fn counts_of(runtime: &str) -> &'static str {
+    if runtime == "go" { "go.goroutine.count" } else { "process.thread.count" }
+}
+
+/// Says of each group how much of the growth of the thread count it can account for.
+pub fn account_for_growth(facts: &mut Facts) {
+    let growing: Vec<(u32, String, f64)> = facts
+        .of("trend")
+        .filter(|trend| trend.text("verdict") == Some("growing"))
+        .filter_map(|trend| Some((trend.subject, trend.text("signal")?.to_owned(), trend.number("delta")?)))
+        .filter(|(.., delta)| *delta >= 10.0)
+        .collect();
+    for group in facts.all.iter_mut().filter(|fact| fact.kind == "group") {
+        let (Some(runtime), Some(count)) = (group.text("runtime"), group.number("count")) else { continue };
+        let counted = counts_of(runtime);
+        let grew = growing.iter().find(|(subject, signal, _)| *subject == group.subject && signal == counted);
+        if let Some((.., delta)) = grew {
+            group.set("of_growth", (count / delta).min(1.0));
+        }
+    }
 }
 
 /// Threads that belong to the members one by one and are stuck with them: at most as many as there are members.
@@ -250,6 +274,32 @@ fn turnover(
         let before = ids(before);
         let stayed = before.intersection(&now).count();
         fact.set("persisted", stayed as f64 / before.len().max(1) as f64);
+    }
+}
+
+/// How many stood at the place when stacks were only counted. Counted stacks tell no reason, so the place alone speaks.
+fn counted_before(case: &Case, population: &Population<'_>, place: &str, count: u64, fact: &mut Fact) {
+    let mut sizes = Vec::new();
+    for census in &population.counted {
+        let there: Vec<&Known<'_>> = census
+            .threads
+            .iter()
+            .filter(|known| known.stack.site.is_some_and(|frame| case.tables.function(frame) == place))
+            .collect();
+        let line = there.iter().map(|known| known.thread.line).min().unwrap_or(1);
+        sizes.push(size(&there));
+        let says = format!("{} goroutines there in an earlier snapshot", size(&there));
+        fact.cites.push(Cite::new(census.placed.artifact, line, says));
+    }
+    if let [prev, ..] = sizes[..] {
+        sizes.push(count);
+        fact.set("prev", prev).set("growth", count as f64 - prev as f64);
+        fact.set("never_fell", sizes.windows(2).all(|pair| pair[1] >= pair[0]));
+        if let [.., before, last] = sizes[..]
+            && sizes.len() > 2
+        {
+            fact.set("levelled", last <= before);
+        }
     }
 }
 

@@ -203,6 +203,9 @@ fn hot(case: &Case, placed: &Placed<Profile>, shares: &Shares, facts: &mut Facts
     let culprits = owners(case, &placed.what, shares);
     let mut fact = Fact::new("hot", placed.subject);
     fact.set("of", kind_word(placed.what.kind)).set("samples", shares.samples);
+    if placed.what.unit == "nanoseconds" && placed.what.span_s >= 1.0 {
+        fact.set("cpus", shares.total / 1e9 / placed.what.span_s);
+    }
     fact.set("leaf", leaf).set("self", leaf_weight / shares.total);
     fact.set("broken", shares.broken / shares.total).set("unknown", shares.unknown / shares.total);
     if culprits.is_empty() {

@@ -9,6 +9,7 @@ pub mod groups;
 pub mod growth;
 pub mod hotspots;
 pub mod measures;
+pub mod permits;
 pub mod pools;
 pub mod reason;
 pub mod roles;
@@ -27,10 +28,12 @@ pub fn run(case: &Case, populations: &[Population<'_>], judged: &[measures::Judg
         groups::state(case, population, &mut facts);
         waits::state(case, population, &mut facts);
         pools::state(case, population, &mut facts);
+        permits::state(case, population, &mut facts);
         busy::state(case, population, &mut facts);
     }
     crashes::state(case, populations, &mut facts);
     measures::state(case, judged, &mut facts);
+    groups::account_for_growth(&mut facts);
     hotspots::state(case, &mut facts);
     facts
 }

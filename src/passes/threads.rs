@@ -87,6 +87,8 @@ pub struct Population<'a> {
     pub runtime: Runtime,
     /// The snapshots, never empty.
     pub censuses: Vec<Census<'a>>,
+    /// Stacks that were only counted at other moments, where one full dump is all there is.
+    pub counted: Vec<Census<'a>>,
 }
 
 impl<'a> Population<'a> {
@@ -222,22 +224,22 @@ pub fn populations<'a>(case: &'a Case, stacks: &'a Stacks) -> Vec<Population<'a>
     by_owner
         .into_iter()
         .map(|((subject, runtime), all)| {
-            let chosen = comparable(all);
-            let censuses = chosen
-                .into_iter()
-                .map(|placed| Census {
-                    placed,
-                    threads: placed.what.threads.iter().map(|t| stacks.know(&case.tables, t, runtime)).collect(),
-                    ids: placed
-                        .what
-                        .threads
-                        .iter()
-                        .filter(|t| t.count == 1 && has_id(&placed.what))
-                        .map(thread_key)
-                        .collect(),
-                })
-                .collect();
-            Population { subject, runtime, censuses }
+            let chosen = comparable(&all);
+            let counted = if let [full] = chosen[..] { counted_before(&all, full) } else { Vec::new() };
+            let census = |placed: &'a Placed<Snapshot>| Census {
+                placed,
+                threads: placed.what.threads.iter().map(|t| stacks.know(&case.tables, t, runtime)).collect(),
+                ids: placed
+                    .what
+                    .threads
+                    .iter()
+                    .filter(|t| t.count == 1 && has_id(&placed.what))
+                    .map(thread_key)
+                    .collect(),
+            };
+            let censuses = chosen.into_iter().map(census).collect();
+            let counted = counted.into_iter().map(census).collect();
+            Population { subject, runtime, censuses, counted }
         })
         .collect()
 }
@@ -253,7 +255,7 @@ fn has_id(snapshot: &Snapshot) -> bool {
 
 /// Snapshots of one kind: full dumps where there are any, else counted stacks; the goroutine of a panic alone only
 /// where there is nothing else. A leak profile lists a part of the goroutines and is evidence of its own.
-fn comparable(all: Vec<&Placed<Snapshot>>) -> Vec<&Placed<Snapshot>> {
+fn comparable<'a>(all: &[&'a Placed<Snapshot>]) -> Vec<&'a Placed<Snapshot>> {
     let rank = |snapshot: &Snapshot| match snapshot.origin {
         "goroutineleak" => 3,
         _ if snapshot.completeness == Completeness::Partial => 4,
@@ -261,8 +263,26 @@ fn comparable(all: Vec<&Placed<Snapshot>>) -> Vec<&Placed<Snapshot>> {
         _ => 1,
     };
     let best = all.iter().map(|placed| rank(&placed.what)).min().unwrap_or(0);
-    all.into_iter().filter(|placed| rank(&placed.what) == best).collect()
+    all.iter().copied().filter(|placed| rank(&placed.what) == best).collect()
 }
+
+/// The counted stacks (`debug=1`, pprof) from before a full dump. One of the same moment tells nothing of time.
+fn counted_before<'a>(all: &[&'a Placed<Snapshot>], full: &Placed<Snapshot>) -> Vec<&'a Placed<Snapshot>> {
+    let before = |placed: &&Placed<Snapshot>| match (placed.at, full.at) {
+        (Some(a), Some(b)) if a.clock == b.clock && a.clock.is_time() => a.t + SAME_MOMENT_S < b.t,
+        (Some(a), Some(b)) => a.clock == b.clock && a.t < b.t,
+        _ => false,
+    };
+    let is_counted = |placed: &&Placed<Snapshot>| {
+        !has_id(&placed.what)
+            && placed.what.origin != "goroutineleak"
+            && placed.what.completeness != Completeness::Partial
+    };
+    all.iter().copied().filter(is_counted).filter(before).collect()
+}
+
+/// Captures that are no further apart were taken by one script at one go.
+const SAME_MOMENT_S: f64 = 3.0;
 
 /// A place in the code for a report.
 pub fn site(tables: &Tables, frame: FrameId, role: &str) -> Site {

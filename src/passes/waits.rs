@@ -80,6 +80,13 @@ impl Wait {
         if let Some(holder) = self.holder.as_ref().map(of) {
             fact.set("holder_reason", holder.reason);
             fact.set_known("holder_site", holder.stack.site.map(|frame| case.tables.function(frame)));
+            let same = |known: &&Known<'_>| {
+                thread_key(known.thread) == thread_key(holder.thread)
+                    && (known.reason, known.thread.stack) == (holder.reason, holder.thread.stack)
+            };
+            if population.censuses.len() > 1 && population.first().has_ids() {
+                fact.set("holder_stays", population.first().threads.iter().any(|known| same(&known)));
+            }
         }
         fact.sites = self.sites(case, census, population.runtime);
         self.cite(case, population, &lock_waiters, &mut fact);
