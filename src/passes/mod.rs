@@ -9,6 +9,7 @@ pub mod growth;
 pub mod hotspots;
 pub mod measures;
 pub mod pools;
+pub mod python_locks;
 pub mod reason;
 pub mod roles;
 pub mod threads;

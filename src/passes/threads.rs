@@ -1,6 +1,7 @@
 //! What the thread passes share: each snapshot's threads with their reason, role and place, grouped.
 
 use super::code;
+use super::python_locks;
 use super::reason::{self, Reason};
 use super::roles::{Catalogue, Role};
 use crate::case::{Case, Moment, Placed, SubjectId};
@@ -227,7 +228,7 @@ pub fn populations<'a>(case: &'a Case, stacks: &'a Stacks) -> Vec<Population<'a>
                 .into_iter()
                 .map(|placed| Census {
                     placed,
-                    threads: placed.what.threads.iter().map(|t| stacks.know(&case.tables, t, runtime)).collect(),
+                    threads: known_threads(case, stacks, placed),
                     ids: placed
                         .what
                         .threads
@@ -240,6 +241,16 @@ pub fn populations<'a>(case: &'a Case, stacks: &'a Stacks) -> Vec<Population<'a>
             Population { subject, runtime, censuses }
         })
         .collect()
+}
+
+fn known_threads<'a>(case: &'a Case, stacks: &'a Stacks, placed: &'a Placed<Snapshot>) -> Vec<Known<'a>> {
+    let snapshot = &placed.what;
+    let mut threads: Vec<Known<'a>> =
+        snapshot.threads.iter().map(|thread| stacks.know(&case.tables, thread, snapshot.runtime)).collect();
+    if snapshot.runtime == Runtime::Python {
+        python_locks::mark(&case.tables, snapshot, &mut threads);
+    }
+    threads
 }
 
 /// The id by which a thread is known from one snapshot to the next.
@@ -261,7 +272,12 @@ fn comparable(all: Vec<&Placed<Snapshot>>) -> Vec<&Placed<Snapshot>> {
         _ => 1,
     };
     let best = all.iter().map(|placed| rank(&placed.what)).min().unwrap_or(0);
-    all.into_iter().filter(|placed| rank(&placed.what) == best).collect()
+    let kept: Vec<_> = all.into_iter().filter(|placed| rank(&placed.what) == best).collect();
+    // faulthandler has other ids than py-spy, and no class names: threads of the two cannot be followed.
+    let is_fault = |placed: &&Placed<Snapshot>| placed.what.origin == "faulthandler";
+    let faults = kept.iter().filter(|placed| is_fault(placed)).count();
+    let take_faults = faults * 2 > kept.len();
+    kept.into_iter().filter(|placed| is_fault(placed) == take_faults).collect()
 }
 
 /// A place in the code for a report.
