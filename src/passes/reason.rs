@@ -163,6 +163,8 @@ const JAVA_FRAMES: &[(&str, Reason)] = &[
     ("FileDispatcherImpl.write0", "disk-io"),
     ("FileDispatcherImpl.pread0", "disk-io"),
     ("FileDispatcherImpl.force0", "disk-io"),
+    ("Object.wait", "monitor-wait"),
+    ("Object.wait0", "monitor-wait"),
     ("Thread.sleep", "sleep"),
     ("Thread.sleep0", "sleep"),
     ("Thread.sleepNanos0", "sleep"),
@@ -196,16 +198,19 @@ fn java_frames(tables: &Tables, stack: StackId) -> Option<Reason> {
 fn java_header(state: &str, frames: Option<Reason>) -> Reason {
     let word = state.split(' ').next().unwrap_or(state);
     match (word, frames) {
-        ("BLOCKED", _) => "monitor-enter",
-        ("WAITING" | "TIMED_WAITING", Some(reason)) => reason,
+        // OpenJ9 has letters: blocked, condition wait, parked, runnable.
+        ("BLOCKED" | "B", _) => "monitor-enter",
+        ("WAITING" | "TIMED_WAITING" | "CW" | "P", Some(reason)) => reason,
+        ("CW", None) => "monitor-wait",
+        ("P", None) => "park",
         ("WAITING" | "TIMED_WAITING", None) => match state {
             _ if state.contains("(parking)") => "park",
             _ if state.contains("(sleeping)") => "sleep",
             _ if state.contains("object monitor") => "monitor-wait",
             _ => "unknown",
         },
-        ("RUNNABLE" | "runnable", Some(reason)) => reason,
-        ("RUNNABLE" | "runnable", None) => "running",
+        ("RUNNABLE" | "runnable" | "R", Some(reason)) => reason,
+        ("RUNNABLE" | "runnable" | "R", None) => "running",
         (_, Some(reason)) => reason,
         _ => "unknown",
     }
