@@ -39,6 +39,7 @@ mod openj9_javacore;
 mod perf_script;
 mod pprof;
 mod proc_status;
+mod proc_task;
 mod prometheus;
 mod psi;
 mod pyspy_json;
@@ -154,6 +155,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &jvm_heap_info::JvmHeapInfo,
     &kubectl_describe::KubectlDescribe,
     &psi::Psi,
+    &proc_task::ProcTask,
     &proc_status::ProcStatus,
     &prometheus::Prometheus,
     &csv_metrics::CsvMetrics,
