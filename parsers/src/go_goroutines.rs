@@ -200,6 +200,8 @@ struct Dump<'a> {
     /// Under GOTRACEBACK=crash each thread part prints its goroutines again.
     parts: bool,
     closed: bool,
+    /// The text ends in the middle of a header.
+    cut: bool,
     when: When,
 }
 
@@ -214,6 +216,7 @@ impl<'a> Dump<'a> {
             seen: rustc_hash::FxHashSet::default(),
             parts: false,
             closed: false,
+            cut: false,
             when,
         };
         let first = lines.peek().and_then(|line| header(line).ok()).map(|(_, header)| header);
@@ -261,6 +264,11 @@ impl<'a> Dump<'a> {
                 let Some(next) = self.after_blank(lines) else { return };
                 *lines = next;
                 continue;
+            }
+            if self.is_cut_header(line, lines) {
+                self.cut = true;
+                lines.advance();
+                return;
             }
             match line[0] {
                 b'g' if line.starts_with(b"goroutine ") => {
@@ -327,6 +335,15 @@ impl<'a> Dump<'a> {
         }
     }
 
+    /// Whether the text ends here, in the middle of a goroutine's header.
+    fn is_cut_header(&self, line: &[u8], lines: &Lines<'a>) -> bool {
+        const HEADER: &[u8] = b"goroutine ";
+        !self.snapshot.threads.is_empty()
+            && lines.peek_second().is_none()
+            && !lines.ended_with_newline()
+            && (HEADER.starts_with(line) || (line.starts_with(HEADER) && header(line).is_err()))
+    }
+
     /// The line behind blank ones where the dump goes on.
     fn after_blank(&self, lines: &Lines<'a>) -> Option<Lines<'a>> {
         let mut ahead = *lines;
@@ -342,6 +359,7 @@ impl<'a> Dump<'a> {
             || next.starts_with(b"runtime stack:")
             || next.starts_with(b"[originating from goroutine ")
             || next.starts_with(b"exit status ")
+            || self.is_cut_header(next, &ahead)
             || register_line(next);
         // A new signal or panic opens a dump of its own, but for the parts of GOTRACEBACK=crash.
         let goes_on = ours || self.snapshot.threads.is_empty() || (self.parts && signal_line(next));
@@ -491,7 +509,10 @@ impl<'a> Dump<'a> {
                 lines.advance();
                 continue;
             }
-            if line.starts_with(b"[originating from goroutine ") {
+            if let Some(ancestor) = line.strip_prefix(b"[originating from goroutine ") {
+                // GODEBUG=tracebackancestors: the nearest stands first, and before Go 1.21 nothing else names it.
+                let parent = ancestor.strip_suffix(b"]:").and_then(decimal);
+                thread.created_in = thread.created_in.or(parent);
                 lines.advance();
                 self.skip_frames(lines);
                 break;
@@ -593,9 +614,13 @@ impl<'a> Dump<'a> {
         }
         self.snapshot.open = !self.closed;
         let cut = lines.is_done() && !lines.ended_with_newline();
-        if cut && self.snapshot.threads.last().is_some_and(|last| last.marks.truncated) {
+        if cut && (self.cut || self.snapshot.threads.last().is_some_and(|last| last.marks.truncated)) {
             self.snapshot.completeness = Completeness::Truncated;
-            out.note(lines.last_number(), "the text ends in the middle of a goroutine's stack");
+            out.note(
+                lines.last_number(),
+                "the dump is cut off in the middle of a goroutine: there are more than are counted here. \
+                 /debug/pprof/goroutine?debug=2 ends at 64 MiB; debug=1 and debug=0 count all",
+            );
         }
         if self.snapshot.open && !lines.is_done() {
             out.open_dump = Some((self.snapshot.line, self.seen));

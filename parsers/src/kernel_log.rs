@@ -268,7 +268,15 @@ fn trace_line(text: &[u8]) -> Option<TraceLine<'_>> {
     (!function.is_empty()).then_some(TraceLine::Frame(function, module))
 }
 
-fn kernel_frame(function: &[u8], module: &[u8], tables: &mut Tables) -> FrameId {
+/// The frame of a line of a stack, if it is one.
+pub(crate) fn stack_frame(line: &[u8], tables: &mut Tables) -> Option<FrameId> {
+    match trace_line(line)? {
+        TraceLine::Frame(function, module) => Some(kernel_frame(function, module, tables)),
+        TraceLine::Called(..) | TraceLine::Unreliable => None,
+    }
+}
+
+pub(crate) fn kernel_frame(function: &[u8], module: &[u8], tables: &mut Tables) -> FrameId {
     let frame = Frame {
         function: tables.name(function),
         module: tables.name(module),

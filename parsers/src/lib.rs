@@ -24,6 +24,7 @@ mod go_schedtrace;
 mod hs_err;
 mod java_dump_file;
 mod java_dump_json;
+mod java_thread_info;
 mod java_threads;
 mod jmap_histo;
 mod json;
@@ -35,9 +36,11 @@ mod kernel_oom;
 mod kubectl_describe;
 mod native_threads;
 mod number_file;
+mod openj9_javacore;
 mod perf_script;
 mod pprof;
 mod proc_status;
+mod proc_task;
 mod prometheus;
 mod psi;
 mod pyspy_json;
@@ -131,6 +134,8 @@ pub static FORMATS: &[&dyn Format] = &[
     &rust_panic::RustPanic,
     &go_profile_text::GoProfileText,
     &java_threads::JavaThreads,
+    &java_thread_info::JavaThreadInfo,
+    &openj9_javacore::OpenJ9Javacore,
     &python_threads::PythonThreads,
     &python_traceback::PythonTraceback,
     &native_threads::NativeThreads,
@@ -151,6 +156,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &jvm_heap_info::JvmHeapInfo,
     &kubectl_describe::KubectlDescribe,
     &psi::Psi,
+    &proc_task::ProcTask,
     &proc_status::ProcStatus,
     &prometheus::Prometheus,
     &csv_metrics::CsvMetrics,

@@ -2,6 +2,7 @@
 
 use crate::evidence::{Claims, Parsed, When};
 use crate::lines::{LineNo, Lines, Text, decimal, split_once, trim, words};
+use crate::proc_task::{self, Known, Task};
 use crate::series::{Odd, SeriesBuilder, claims_of, number};
 use crate::signals::{Signal, Source, lookup};
 use crate::{Format, Hint, Shape, Sniff};
@@ -32,9 +33,15 @@ impl Format for ProcStatus {
         let mut builder = SeriesBuilder::default();
         let mut sample = Sample::default();
         let mut odd = Odd::default();
+        let (first, mut task) = (lines.number(), (&b""[..], &b""[..]));
         while let Some(line) = lines.peek() {
             if line.starts_with(b"Name:") {
                 sample.finish(&mut builder, hint);
+            }
+            match split_once(line, b":\t") {
+                Some((b"Name", name)) => task.0 = trim(name),
+                Some((b"State", state)) => task.1 = trim(state),
+                _ => {}
             }
             if !sample.field(line, (lines.time().map_or(hint.when, When::Wall), lines.number())) {
                 odd.line(lines.number());
@@ -44,6 +51,11 @@ impl Format for ProcStatus {
         sample.finish(&mut builder, hint);
         odd.note("that are not a field of /proc/PID/status", out);
         builder.finish(out);
+        if let Some(of) = Task::of(hint.name) {
+            let when = lines.time().map_or(hint.when, When::Wall);
+            let known = Known::status(task.0, task.1, &mut out.tables);
+            proc_task::add(out, &of, when, first, lines.last_number().saturating_add(1), known);
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Threads of CPython as `py-spy dump --json` prints them. Source: py-spy `src/stack_trace.rs` (StackTrace, Frame).
 
-use crate::evidence::{Completeness, Evidence, Parsed, Runtime, Snapshot, Thread, When};
+use crate::evidence::{Completeness, Evidence, ObjectRef, ObjectRole, Parsed, Runtime, Snapshot, Thread, When};
 use crate::json::{self, Document, list, text, whole};
 use crate::lines::Lines;
-use crate::python_threads::{PY_SPY, Place};
+use crate::python_threads::{PY_SPY, Place, instance};
 use crate::tables::{FrameId, Tables};
 use crate::{Format, Hint, Shape, Sniff};
 use memchr::memmem;
@@ -55,6 +55,9 @@ fn snapshots(document: &Document, end: u32, tables: &mut Tables) -> Vec<Snapshot
             all.len() - 1
         });
         let mut thread = thread(value, tables);
+        let start = all[at].objects.len() as u32;
+        all[at].objects.extend(receivers(value, tables));
+        thread.objects = start..all[at].objects.len() as u32;
         thread.line = document.lines.get(index).copied().unwrap_or(0);
         thread.end = document.lines.get(index + 1).copied().unwrap_or(end).max(thread.line);
         all[at].threads.push(thread);
@@ -72,15 +75,36 @@ fn thread(value: &Value, tables: &mut Tables) -> Thread {
         (false, true) => "idle+gil",
         (false, false) => "idle",
     };
+    let os_id = whole(value, "os_thread_id").filter(|id| *id > 0);
     Thread {
-        id: whole(value, "thread_id").unwrap_or(0),
-        os_id: whole(value, "os_thread_id"),
+        // The text form prints the operating system's id where it knows it, else that of pthreads.
+        id: os_id.or(whole(value, "thread_id")).unwrap_or(0),
+        os_id,
         name: tables.name_str(text(value, "thread_name")),
         state: tables.name_str(state),
         stack: tables.stack(&frames),
         count: 1,
         ..Thread::default()
     }
+}
+
+/// The objects whose methods the frames are: their argument `self`, printed with `--locals`.
+fn receivers(value: &Value, tables: &mut Tables) -> Vec<ObjectRef> {
+    let own = |frame: &Value| {
+        let is_self = |local: &&Value| text(local, "name") == "self" && local.get("arg") == Some(&Value::Bool(true));
+        let local = list(frame, "locals").iter().find(is_self)?;
+        Some(text(local, "repr").to_owned())
+    };
+    list(value, "frames")
+        .iter()
+        .enumerate()
+        .filter_map(|(index, frame)| {
+            let printed = own(frame)?;
+            let (class, object) = instance(printed.as_bytes())?;
+            let frame = u16::try_from(index).unwrap_or(u16::MAX);
+            Some(ObjectRef { frame, role: ObjectRole::Argument, object, class: tables.name(class) })
+        })
+        .collect()
 }
 
 fn frame(value: &Value, tables: &mut Tables) -> FrameId {
@@ -118,7 +142,7 @@ mod tests {
         let [Evidence::Snapshot(snapshot)] = &out.evidence[..] else { panic!("{:?}", out.evidence) };
         assert_eq!((snapshot.claims.pid, snapshot.completeness), (Some(15338), Completeness::Complete));
         let [thread] = &snapshot.threads[..] else { panic!() };
-        assert_eq!((thread.line, thread.id, thread.os_id), (4, 139_895_901_906_624, Some(15391)));
+        assert_eq!((thread.line, thread.id, thread.os_id), (4, 15391, Some(15391)));
         assert_eq!(out.tables.text(thread.state), "active");
         let frames = out.tables.stack_frames(thread.stack);
         assert_eq!(out.tables.text(out.tables.get_frame(frames[0]).file), "t.py");

@@ -2,7 +2,9 @@
 //! faulthandler. Grammar: py-spy `src/dump.rs` (print_trace), CPython `Modules/faulthandler.c`, `Python/traceback.c`
 //! (dump_traceback, dump_frame), `Python/pylifecycle.c` (fatal_error).
 
-use crate::evidence::{Completeness, Evidence, Marks, Parsed, Record, RecordKind, Runtime, Snapshot, Thread, When};
+use crate::evidence::{
+    Completeness, Evidence, Marks, ObjectRef, ObjectRole, Parsed, Record, RecordKind, Runtime, Snapshot, Thread, When,
+};
 use crate::kernel_oom::lossy;
 use crate::lines::{LineNo, Lines, decimal, hexadecimal, rsplit_once, split_once};
 use crate::tables::{Frame, FrameId, FrameKind, StackId, Sym, Tables};
@@ -185,6 +187,12 @@ fn is_object(place: &Place<'_>) -> bool {
     place.line.is_none() && !place.file.is_empty() && !is_python
 }
 
+/// Class and address of `<Account at 0x7f11ef3fd8d0>`.
+pub(crate) fn instance(value: &[u8]) -> Option<(&[u8], u64)> {
+    let (class, address) = rsplit_once(value.strip_prefix(b"<")?.strip_suffix(b">")?, b" at 0x")?;
+    Some((class, hexadecimal(address)?))
+}
+
 impl Place<'_> {
     pub(crate) fn intern(&self, tables: &mut Tables) -> FrameId {
         // An address differs from run to run: the frame has no name.
@@ -266,7 +274,7 @@ impl Dump {
                 Line::Frame(origin, place) if self.current.is_some() && origin == self.snapshot.origin => {
                     self.frames.push(place.intern(&mut out.tables));
                 }
-                Line::Detail if self.current.is_some() || self.fatal.is_some() => {}
+                Line::Detail if self.current.is_some() || self.fatal.is_some() => self.receiver(line, out),
                 Line::Cut if !self.is_fresh() => self.cut_here(line),
                 Line::Blank => {
                     self.close_thread(out);
@@ -316,6 +324,7 @@ impl Dump {
         self.close_thread(out);
         self.snapshot.origin = found.origin;
         let crashed = found.current && self.fatal.is_some();
+        let objects = self.snapshot.objects.len() as u32;
         self.current = Some(Thread {
             line,
             id: found.id,
@@ -324,8 +333,23 @@ impl Dump {
             state: out.tables.name(found.state),
             count: 1,
             marks: Marks { crashed, ..Marks::default() },
+            objects: objects..objects,
             ..Thread::default()
         });
+    }
+
+    /// `self: <Account at 0x7f11ef3fd8d0>`, which `--locals` prints: the object whose method the frame is.
+    fn receiver(&mut self, line: &[u8], out: &mut Parsed) {
+        let value = line.trim_ascii().strip_prefix(b"self: ");
+        let Some((class, object)) = value.and_then(instance) else { return };
+        let (Some(current), Some(frame)) = (&mut self.current, self.frames.len().checked_sub(1)) else { return };
+        self.snapshot.objects.push(ObjectRef {
+            frame: u16::try_from(frame).unwrap_or(u16::MAX),
+            role: ObjectRole::Argument,
+            object,
+            class: out.tables.name(class),
+        });
+        current.objects.end = self.snapshot.objects.len() as u32;
     }
 
     fn close_thread(&mut self, out: &mut Parsed) {

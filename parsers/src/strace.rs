@@ -462,8 +462,9 @@ impl<'a> Log<'a> {
         if self.created == 0 {
             return;
         }
-        let call = String::from_utf8_lossy(self.created_by).into_owned();
-        let mut attributes = vec![("class", "threads-created-not-ended".to_owned()), ("call", call)];
+        let made_by = String::from_utf8_lossy(self.created_by).into_owned();
+        let mut attributes = vec![("class", "threads-created-not-ended".to_owned()), ("created_by", made_by)];
+        attributes.extend(self.last_call().map(|call| ("call", String::from_utf8_lossy(call).into_owned())));
         attributes.push(("created", self.created.to_string()));
         let mut text = format!("{} threads created", self.created);
         // Without `-f` nobody saw whether they ended.
@@ -474,6 +475,17 @@ impl<'a> Log<'a> {
             text.push_str(&format!(", {ended} ended"));
         }
         self.record(self.first, last, self.main, RecordKind::Log, attributes, text.as_bytes(), out);
+    }
+
+    /// The call that most of the threads which did not end did not return from.
+    fn last_call(&self) -> Option<&'a [u8]> {
+        let mut calls: BTreeMap<&[u8], usize> = BTreeMap::new();
+        for task in self.tasks.values().filter(|task| task.is_thread && !task.ended) {
+            if let Some(pending) = task.pending {
+                *calls.entry(pending.call).or_default() += 1;
+            }
+        }
+        calls.into_iter().max_by_key(|(_, count)| *count).map(|(call, _)| call)
     }
 
     /// Stacks of threads that ended, still mapped and not used again: of threads that nobody joined, but for the few
@@ -495,6 +507,7 @@ impl<'a> Log<'a> {
         );
         let attributes = vec![
             ("class", "thread-stacks-kept".to_owned()),
+            ("created_by", String::from_utf8_lossy(self.created_by).into_owned()),
             ("count", kept.len().to_string()),
             ("bytes", bytes.to_string()),
             ("mapped", self.mapped.to_string()),

@@ -18,6 +18,8 @@ const IDS: &[&str] = &[
     "kubectl-describe",
     "java-dump-file",
     "java-dump-json",
+    "java-thread-info",
+    "openj9-javacore",
     "pyspy-json",
     "python-threads",
     "python-traceback",

@@ -99,8 +99,13 @@ fn reports(case: &Case, facts: &mut Facts) {
         fact.set_known("count", number("count").or(number("objects")));
         fact.set_known("call", record.attribute("call")).set_known("site", record.attribute("site"));
         fact.sites = crash_sites(case, record);
-        if let (true, Some(call)) = (fact.sites.is_empty(), record.attribute("call")) {
-            fact.sites.push(Site { function: call.to_owned(), file: None, line: None, role: "blocked".into() });
+        fact.set_known("reason", record.attribute("call").map(super::reason::of_call));
+        if fact.sites.is_empty() {
+            let calls = [("call", "blocked"), ("created_by", "creator")];
+            fact.sites.extend(calls.into_iter().filter_map(|(name, role)| {
+                let function = record.attribute(name)?.to_owned();
+                Some(Site { function, file: None, line: None, role: role.into() })
+            }));
         }
         fact.cites.push(Cite::new(placed.artifact, record.line, record.text.clone()));
         facts.push(fact);

@@ -620,6 +620,7 @@ pub const KINDS: &[Kind] = &[
             a("bytes", Type::Number, "how much"),
             a("reused", Type::Number, "of these, used again"),
             a("call", Type::Text, "system call"),
+            a("reason", Type::Word(REASONS), "what that call waits for"),
         ],
     },
     Kind {

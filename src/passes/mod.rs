@@ -11,6 +11,7 @@ pub mod hotspots;
 pub mod measures;
 pub mod permits;
 pub mod pools;
+pub mod python_locks;
 pub mod reason;
 pub mod roles;
 pub mod threads;

@@ -163,6 +163,8 @@ const JAVA_FRAMES: &[(&str, Reason)] = &[
     ("FileDispatcherImpl.write0", "disk-io"),
     ("FileDispatcherImpl.pread0", "disk-io"),
     ("FileDispatcherImpl.force0", "disk-io"),
+    ("Object.wait", "monitor-wait"),
+    ("Object.wait0", "monitor-wait"),
     ("Thread.sleep", "sleep"),
     ("Thread.sleep0", "sleep"),
     ("Thread.sleepNanos0", "sleep"),
@@ -196,16 +198,19 @@ fn java_frames(tables: &Tables, stack: StackId) -> Option<Reason> {
 fn java_header(state: &str, frames: Option<Reason>) -> Reason {
     let word = state.split(' ').next().unwrap_or(state);
     match (word, frames) {
-        ("BLOCKED", _) => "monitor-enter",
-        ("WAITING" | "TIMED_WAITING", Some(reason)) => reason,
+        // OpenJ9 has letters: blocked, condition wait, parked, runnable.
+        ("BLOCKED" | "B", _) => "monitor-enter",
+        ("WAITING" | "TIMED_WAITING" | "CW" | "P", Some(reason)) => reason,
+        ("CW", None) => "monitor-wait",
+        ("P", None) => "park",
         ("WAITING" | "TIMED_WAITING", None) => match state {
             _ if state.contains("(parking)") => "park",
             _ if state.contains("(sleeping)") => "sleep",
             _ if state.contains("object monitor") => "monitor-wait",
             _ => "unknown",
         },
-        ("RUNNABLE" | "runnable", Some(reason)) => reason,
-        ("RUNNABLE" | "runnable", None) => "running",
+        ("RUNNABLE" | "runnable" | "R", Some(reason)) => reason,
+        ("RUNNABLE" | "runnable" | "R", None) => "running",
         (_, Some(reason)) => reason,
         _ => "unknown",
     }
@@ -242,25 +247,79 @@ fn native_frames(tables: &Tables, stack: StackId) -> Option<Reason> {
     tables.functions(stack).next().filter(|function| function.contains("futex")).map(|_| "futex")
 }
 
-/// Waits within Python's own library: file, function, reason. C functions such as a lock's acquire show no frame.
+/// System calls by which a thread waits.
+const SYSTEM_CALLS: &[(&str, Reason)] = &[
+    ("recv*", "network-io"),
+    ("send*", "network-io"),
+    ("accept*", "network-io"),
+    ("connect", "network-io"),
+    ("epoll_*wait*", "network-io"),
+    ("poll", "network-io"),
+    ("ppoll*", "network-io"),
+    ("select", "network-io"),
+    ("pselect*", "network-io"),
+    ("futex*", "futex"),
+    ("*nanosleep*", "sleep"),
+    ("fsync", "disk-io"),
+    ("fdatasync", "disk-io"),
+    ("flock", "disk-io"),
+];
+
+/// The reason of a thread that is in a system call.
+pub fn of_call(call: &str) -> Reason {
+    SYSTEM_CALLS.iter().find(|(glob, _)| super::glob::fits(glob, call)).map_or("syscall", |(_, reason)| reason)
+}
+
+/// Waits within Python's own library: file, function without its class, reason.
 const PYTHON_FRAMES: &[(&str, &str, Reason)] = &[
     ("threading.py", "wait", "cond"),
     ("threading.py", "_wait_for_tstate_lock", "waitgroup"),
     ("threading.py", "join", "waitgroup"),
+    ("threading.py", "_shutdown", "waitgroup"),
+    ("thread.py", "_worker", "cond"),
     ("selectors.py", "select", "network-io"),
     ("socket.py", "accept", "network-io"),
     ("socket.py", "readinto", "network-io"),
     ("socket.py", "create_connection", "network-io"),
+    ("socket.py", "getaddrinfo", "dns"),
     ("ssl.py", "read", "network-io"),
+    ("ssl.py", "recv", "network-io"),
+    ("ssl.py", "send", "network-io"),
+    ("ssl.py", "do_handshake", "network-io"),
     ("subprocess.py", "wait", "syscall"),
     ("subprocess.py", "_try_wait", "syscall"),
+    ("popen_fork.py", "poll", "syscall"),
+];
+
+/// C functions of the interpreter by which Python code waits, which `py-spy dump --native` shows.
+const PYTHON_CALLS: &[(&str, Reason)] = &[
+    ("*acquire_lock*", "mutex"),
+    ("*PyMutex_Lock*", "mutex"),
+    ("*rlock_acquire*", "mutex"),
+    ("time_sleep*", "sleep"),
+    ("pysleep*", "sleep"),
+    ("take_gil*", "runnable"),
+    ("sock_*", "network-io"),
+    ("select_*", "network-io"),
 ];
 
 fn python_frames(tables: &Tables, stack: StackId) -> Option<Reason> {
-    let top = tables.get_frame(*tables.stack_frames(stack).first()?);
-    let (function, file) = (tables.text(top.function), tables.text(top.file));
-    let file = file.rsplit('/').next().unwrap_or(file);
-    PYTHON_FRAMES.iter().find(|(of, name, _)| *of == file && *name == function).map(|(_, _, reason)| *reason)
+    let frames = tables.stack_frames(stack);
+    let native = frames.iter().take_while(|&&frame| tables.get_frame(frame).kind == FrameKind::Native).count();
+    let library = frames.get(native).and_then(|&frame| {
+        let place = tables.get_frame(frame);
+        let (function, file) = (tables.text(place.function), tables.text(place.file));
+        let function = function.rsplit('.').next().unwrap_or(function);
+        let file = file.rsplit('/').next().unwrap_or(file);
+        PYTHON_FRAMES.iter().find(|(of, name, _)| *of == file && *name == function).map(|(_, _, reason)| *reason)
+    });
+    // The library's own name for the wait tells more than the lock by which it waits.
+    library.or_else(|| {
+        frames[..native].iter().find_map(|&frame| {
+            let function = tables.function(frame);
+            PYTHON_CALLS.iter().find(|(glob, _)| super::glob::fits(glob, function)).map(|(_, reason)| *reason)
+        })
+    })
 }
 
 #[cfg(test)]
@@ -321,6 +380,33 @@ mod tests {
             "semaphore"
         );
         assert_eq!(java("TIMED_WAITING (sleeping)", &["java.lang.Thread.sleep0"]), "sleep");
+    }
+
+    #[test]
+    fn python_waits_by_its_library_or_the_call_below() {
+        let mut tables = Tables::default();
+        let mut python = |frames: &[(&str, &str)]| {
+            let frames: Vec<_> = frames
+                .iter()
+                .map(|(name, file)| {
+                    let kind = if file.ends_with(".py") { FrameKind::User } else { FrameKind::Native };
+                    let (function, file) = (tables.name_str(name), tables.name_str(file));
+                    tables.frame(Frame { function, file, kind, ..Frame::default() })
+                })
+                .collect();
+            let stack = tables.stack(&frames);
+            from_frames(&tables, stack, Runtime::Python)
+        };
+        let user = ("Account.deposit", "bank.py");
+        assert_eq!(python(&[("Condition.wait", "threading.py"), user]), Some("cond"));
+        assert_eq!(python(&[("wait", "/usr/lib/python3.11/threading.py"), user]), Some("cond"));
+        assert_eq!(python(&[("PyThread_acquire_lock_timed", ""), user]), Some("mutex"));
+        assert_eq!(
+            python(&[("PyThread_acquire_lock_timed", ""), ("Condition.wait", "threading.py"), user]),
+            Some("cond")
+        );
+        assert_eq!(python(&[("sock_recv", ""), user]), Some("network-io"));
+        assert_eq!(python(&[user]), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the thread passes share: each snapshot's threads with their reason, role and place, grouped.
 
 use super::code;
+use super::python_locks;
 use super::reason::{self, Reason};
 use super::roles::{Catalogue, Role};
 use crate::case::{Case, Moment, Placed, SubjectId};
@@ -218,7 +219,8 @@ fn in_task(tables: &Tables, stack: StackId, runtime: Runtime) -> bool {
 /// The populations of a case: for each subject and runtime, the snapshots that can be compared.
 pub fn populations<'a>(case: &'a Case, stacks: &'a Stacks) -> Vec<Population<'a>> {
     let mut by_owner: BTreeMap<(SubjectId, Runtime), Vec<&'a Placed<Snapshot>>> = BTreeMap::new();
-    for placed in &case.snapshots {
+    // What tasks wait in within the kernel is a view of its own: the pass over tasks reads it.
+    for placed in case.snapshots.iter().filter(|placed| placed.what.runtime != Runtime::Kernel) {
         by_owner.entry((placed.subject, placed.what.runtime)).or_default().push(placed);
     }
     by_owner
@@ -228,7 +230,7 @@ pub fn populations<'a>(case: &'a Case, stacks: &'a Stacks) -> Vec<Population<'a>
             let counted = if let [full] = chosen[..] { counted_before(&all, full) } else { Vec::new() };
             let census = |placed: &'a Placed<Snapshot>| Census {
                 placed,
-                threads: placed.what.threads.iter().map(|t| stacks.know(&case.tables, t, runtime)).collect(),
+                threads: known_threads(case, stacks, placed),
                 ids: placed
                     .what
                     .threads
@@ -242,6 +244,16 @@ pub fn populations<'a>(case: &'a Case, stacks: &'a Stacks) -> Vec<Population<'a>
             Population { subject, runtime, censuses, counted }
         })
         .collect()
+}
+
+fn known_threads<'a>(case: &'a Case, stacks: &'a Stacks, placed: &'a Placed<Snapshot>) -> Vec<Known<'a>> {
+    let snapshot = &placed.what;
+    let mut threads: Vec<Known<'a>> =
+        snapshot.threads.iter().map(|thread| stacks.know(&case.tables, thread, snapshot.runtime)).collect();
+    if snapshot.runtime == Runtime::Python {
+        python_locks::mark(&case.tables, snapshot, &mut threads);
+    }
+    threads
 }
 
 /// The id by which a thread is known from one snapshot to the next.
@@ -263,7 +275,12 @@ fn comparable<'a>(all: &[&'a Placed<Snapshot>]) -> Vec<&'a Placed<Snapshot>> {
         _ => 1,
     };
     let best = all.iter().map(|placed| rank(&placed.what)).min().unwrap_or(0);
-    all.iter().copied().filter(|placed| rank(&placed.what) == best).collect()
+    let kept: Vec<_> = all.iter().copied().filter(|placed| rank(&placed.what) == best).collect();
+    // faulthandler has other ids than py-spy, and no class names: threads of the two cannot be followed.
+    let is_fault = |placed: &&Placed<Snapshot>| placed.what.origin == "faulthandler";
+    let faults = kept.iter().filter(|placed| is_fault(placed)).count();
+    let take_faults = faults * 2 > kept.len();
+    kept.into_iter().filter(|placed| is_fault(placed) == take_faults).collect()
 }
 
 /// The counted stacks (`debug=1`, pprof) from before a full dump. One of the same moment tells nothing of time.

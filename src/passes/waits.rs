@@ -9,13 +9,16 @@ use crate::report::model::Site;
 use postmortem_parsers::evidence::{ObjectRole, Runtime};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+mod unowned;
+
 /// States the wait facts of a population.
 pub fn state(case: &Case, population: &Population<'_>, facts: &mut Facts) {
     facts.looked_for("wait", population.subject);
-    let found = match population.runtime {
+    let mut found = match population.runtime {
         Runtime::Go => go_clusters(case, population.latest()),
         _ => owner_graph(case, population.latest()),
     };
+    found.extend(unowned::waits(case, population, &found));
     let mut found: Vec<Wait> =
         found.into_iter().filter(|wait| !wait.waiters.is_empty() || !wait.members.is_empty()).collect();
     found.sort_by_key(|wait| (std::cmp::Reverse(wait.everybody().len()), wait.waiters.clone()));

@@ -51,7 +51,7 @@ fn samples_read_as_expected() {
 fn threads_that_nobody_joins_leave_their_stacks() {
     let out = parse(&sample("unjoined"));
     let threads = of_class(&out, "threads-created-not-ended")[0];
-    assert_eq!(values(threads, &["count", "created", "ended", "call"]), ["0", "60", "60", "clone3"].map(Some));
+    assert_eq!(values(threads, &["count", "created", "ended", "created_by"]), ["0", "60", "60", "clone3"].map(Some));
     let stacks = of_class(&out, "thread-stacks-kept")[0];
     let names = ["count", "bytes", "mapped", "unmapped", "reused"];
     assert_eq!(values(stacks, &names), ["60", "503562240", "60", "0", "0"].map(Some));
