@@ -117,10 +117,11 @@ impl<'a> Scored<'a> {
         let against = againsts
             .iter()
             .map(|part| {
-                let mut line = show(&part.cites)
-                    .into_iter()
-                    .next()
-                    .unwrap_or_else(|| EvidenceLine { excerpt: None, context: None, ..evidence[0].clone() });
+                let mut line = show(&part.cites).into_iter().next().unwrap_or_else(|| EvidenceLine {
+                    excerpt: None,
+                    context: None,
+                    ..evidence[0].clone()
+                });
                 line.says.clone_from(&part.says);
                 line
             })

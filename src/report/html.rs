@@ -34,7 +34,7 @@ struct Section {
 pub fn render(report: &Report) -> String {
     let findings = Findings::of(report);
     let sections: Vec<Section> = [
-        ("findings", "All findings", findings.others()),
+        ("findings", "Other findings", findings.others()),
         ("timeline", "Timeline", timeline::section(report)),
         ("memory", "Who holds the memory", lists::memory(report)),
         ("threads", "Threads by the reason that they wait", threads::section(report)),

@@ -7,8 +7,7 @@ use std::fmt::Write;
 /// Pretty JSON in the order of the model's fields, with a final newline.
 pub fn render(report: &Report) -> String {
     // The model has only string keys and plain values, so this cannot fail; if it ever did, the reader must see why.
-    let value =
-        serde_json::to_value(report).unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }));
+    let value = serde_json::to_value(report).unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }));
     let mut json = String::new();
     write(&value, 0, &mut json);
     json.push('\n');
@@ -90,7 +89,10 @@ mod tests {
         });
         let mut json = String::new();
         super::write(&value, 0, &mut json);
-        assert!(json.starts_with("{\n  \"points\": [\n    [0.0, 4.5],\n    [5.0, 1e+21]\n  ],\n  \"none\": [],"), "{json}");
+        assert!(
+            json.starts_with("{\n  \"points\": [\n    [0.0, 4.5],\n    [5.0, 1e+21]\n  ],\n  \"none\": [],"),
+            "{json}"
+        );
         assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap(), value);
     }
 

@@ -3,7 +3,7 @@
 use super::model::{StackTree, TreeFrame};
 
 /// Frames of a tree; it keeps the heaviest.
-const MOST_FRAMES: usize = 1_500;
+const MOST_FRAMES: usize = 1_200;
 /// Lighter frames cannot be seen: one in so many parts of the whole.
 const LIGHTEST: f64 = 4_000.0;
 

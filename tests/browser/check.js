@@ -92,6 +92,7 @@ async function search(browser, file, name) {
     await figure.evaluate((figure) => {
       for (let it = figure; it; it = it.parentElement) if (it.localName === "details") it.open = true;
     });
+    await figure.$eval(".boxes", (boxes) => boxes.focus());
     const boxes = await figure.$$(".boxes > svg > svg");
     const width = (box) => box.evaluate((box) => (box.style.display === "none" ? 0 : parseFloat(box.getAttribute("width"))));
     const widths = await Promise.all(boxes.map(width));

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::flame::percent;
-use super::parts::{sentence, visible};
+use super::parts::{self, sentence, visible};
 use crate::report::model::{Event, Trend};
 use crate::report::units;
 
@@ -39,8 +39,8 @@ impl Axis {
     /// Instants with a label.
     fn ticks(&self) -> Vec<(f64, String)> {
         const STEPS: [f64; 19] = [
-            0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 10_800.0,
-            21_600.0, 43_200.0,
+            0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0,
+            10_800.0, 21_600.0, 43_200.0,
         ];
         let span = self.to - self.from;
         let step = STEPS.iter().copied().find(|step| span / step <= MOST_TICKS);
@@ -110,9 +110,9 @@ struct Heights {
 
 impl Heights {
     fn of(values: &[(f64, f64)], limit: Option<f64>) -> Heights {
-        let (mut low, mut high) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (_, value)| {
-            (low.min(*value), high.max(*value))
-        });
+        let (mut low, mut high) = values
+            .iter()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (_, value)| (low.min(*value), high.max(*value)));
         if let Some(limit) = limit {
             (low, high) = (low.min(limit), high.max(limit));
         }
@@ -142,11 +142,12 @@ pub(super) fn chart(trend: &Trend, axis: Axis, events: &[(f64, &Event)]) -> Opti
     let highest = points.iter().fold(0.0_f64, |high, (_, value)| high.max(*value));
     let near = limit.filter(|limit| *limit <= highest * FAR);
     let heights = Heights::of(&points, near);
-    let label = |value: f64| units::value(value, &trend.unit);
+    let label = |value: f64| parts::value(value, &trend.unit);
     let y = |value: f64| format!("{:.1}", heights.y(value));
     let at = |t: f64| percent(axis.share(t));
     let since = trend.since.as_deref().and_then(seconds).filter(|_| axis.wall);
-    let onset = trend.onset_ci.as_ref().and_then(|(from, to)| Some((seconds(from)?, seconds(to)?))).filter(|_| axis.wall);
+    let onset =
+        trend.onset_ci.as_ref().and_then(|(from, to)| Some((seconds(from)?, seconds(to)?))).filter(|_| axis.wall);
     let said = format!("{}: {}", visible(&trend.series, 160), crate::report::view::trend(trend));
     Some(html! {
         svg.chart width="100%" height=(HEIGHT) role="img" aria-label=(sentence(&said, 400)) {
@@ -157,11 +158,11 @@ pub(super) fn chart(trend: &Trend, axis: Axis, events: &[(f64, &Event)]) -> Opti
             @for (t, event) in events { line class={ "event " (kind(event)) } x1=(at(*t)) x2=(at(*t)) y2=(HEIGHT) {} }
             @if let Some(limit) = near { line.limit x2="100%" y1=(y(limit)) y2=(y(limit)) {} }
             svg viewBox={ "0 0 1000 " (HEIGHT) } preserveAspectRatio="none" width="100%" height=(HEIGHT) {
+                polyline.series points=(line(&points, axis, &heights)) {}
                 @if let Some(fit) = trend.fit {
                     @let ends: Vec<(f64, f64)> = fit.iter().map(|(t, value)| (t + origin(trend), *value)).collect();
                     polyline.fit points=(line(&ends, axis, &heights)) {}
                 }
-                polyline.series points=(line(&points, axis, &heights)) {}
             }
             @if points.len() <= MOST_DOTS {
                 @for (t, value) in &points {
@@ -174,8 +175,8 @@ pub(super) fn chart(trend: &Trend, axis: Axis, events: &[(f64, &Event)]) -> Opti
                 line.since x1=(at(since)) x2=(at(since)) y2=(HEIGHT) {}
                 text.since x=(at(since)) y=(HEIGHT - 4.0) text-anchor=(anchor(axis.share(since))) { "onset" }
             }
-            text x="2" y="13" { (label(heights.high)) }
-            text x="2" y=(HEIGHT - 4.0) { (label(heights.low)) }
+            text x="-6" y="12" text-anchor="end" { (label(heights.high)) }
+            text x="-6" y=(HEIGHT - 3.0) text-anchor="end" { (label(heights.low)) }
             @if let Some(limit) = near {
                 text.limit x="100%" y=(format!("{:.1}", (heights.y(limit) + 13.0).min(HEIGHT))) text-anchor="end" { "limit " (label(limit)) }
             }

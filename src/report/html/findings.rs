@@ -2,15 +2,18 @@
 
 use maud::{Markup, html};
 
+use super::parts::Column::{Number, Text};
 use super::parts::{self, fill, link, name, prose, sentence, severity, shown, visible};
-use crate::report::model::{EvidenceLine, Finding, Report, Verdict};
+use crate::report::model::{EvidenceLine, Finding, ProfileInfo, Report, Verdict};
 use crate::report::view::{self, Cause};
 use crate::report::{text, units};
 
 /// Room for the findings that are not the answer.
-const MOST_BYTES: usize = 800_000;
+const MOST_BYTES: usize = 600_000;
 /// Lines of evidence shown of one finding.
-const MOST_EVIDENCE: usize = 40;
+const MOST_EVIDENCE: usize = 20;
+/// Findings named beside the answer.
+const MOST_NAMED: usize = 20;
 /// Evidence that is seen at once.
 const FIRST_EVIDENCE: usize = 4;
 
@@ -129,7 +132,8 @@ impl<'a> Findings<'a> {
         html! {
             @if !symptoms.is_empty() {
                 h2 { "It explains" }
-                ul { @for symptom in symptoms { li { (self.reference(symptom)) } } }
+                ul { @for symptom in symptoms.iter().take(MOST_NAMED) { li { (self.reference(symptom)) } } }
+                (parts::left_out(symptoms.len().saturating_sub(MOST_NAMED) as u64, "more stand below."))
             }
         }
     }
@@ -140,7 +144,8 @@ impl<'a> Findings<'a> {
         html! {
             @if !further.is_empty() {
                 h2 { "Further root causes" }
-                ul { @for finding in further { li { (self.reference(finding)) } } }
+                ul { @for finding in further.iter().take(MOST_NAMED) { li { (self.reference(finding)) } } }
+                (parts::left_out(further.len().saturating_sub(MOST_NAMED) as u64, "more stand below."))
             }
         }
     }
@@ -244,7 +249,7 @@ fn evidence_line(report: &Report, finding: &Finding, line: &EvidenceLine) -> Mar
     let same_place = |other: &&EvidenceLine| other.artifact == line.artifact && other.line == line.line;
     let mut all = finding.evidence.iter().chain(&finding.against);
     let context = line.context.as_deref().or_else(|| all.find(same_place)?.context.as_deref());
-    let profile = report.profiles.iter().position(|profile| profile.artifact == line.artifact && profile.tree.is_some());
+    let profile = profile_of(report, line);
     html! {
         @match (context, &line.excerpt, profile) {
             (Some(context), ..) => {
@@ -255,6 +260,13 @@ fn evidence_line(report: &Report, finding: &Finding, line: &EvidenceLine) -> Mar
             (None, None, None) => div.plain { (told) },
         }
     }
+}
+
+/// The profile of an artifact that has no lines; what is in use before what was ever allocated.
+fn profile_of(report: &Report, line: &EvidenceLine) -> Option<usize> {
+    let of_artifact = |profile: &ProfileInfo| profile.artifact == line.artifact && profile.tree.is_some();
+    let profiles = report.profiles.iter().enumerate().filter(|(_, profile)| of_artifact(profile));
+    profiles.min_by_key(|(_, profile)| profile.kind == "heap-alloc").map(|(index, _)| index)
 }
 
 /// Lines of an artifact with their numbers; the one that is meant is marked.
@@ -276,8 +288,13 @@ fn excerpt(lines: &[(u32, String)], meant: Option<u32>) -> Markup {
 
 /// What speaks against a finding, and what could not be ruled out.
 fn against(report: &Report, finding: &Finding) -> Markup {
-    let open: Vec<&str> =
-        finding.score.iter().filter(|part| part.family == "open").map(|part| part.says.as_str()).collect();
+    let open: Vec<&str> = finding
+        .score
+        .iter()
+        .filter(|part| part.family == "open")
+        .map(|part| part.says.as_str())
+        .take(MOST_EVIDENCE)
+        .collect();
     html! {
         h3 { "What speaks against it" }
         @if finding.against.is_empty() && open.is_empty() {
@@ -293,7 +310,7 @@ fn against(report: &Report, finding: &Finding) -> Markup {
 
 /// How the confidence comes about.
 fn score(finding: &Finding) -> Markup {
-    let parts: Vec<_> = finding.score.iter().filter(|part| part.family != "open").collect();
+    let parts: Vec<_> = finding.score.iter().filter(|part| part.family != "open").take(MOST_EVIDENCE).collect();
     let sum: i64 = parts.iter().map(|part| i64::from(part.weight)).sum();
     let rows = html! {
         @for part in &parts {
@@ -309,7 +326,7 @@ fn score(finding: &Finding) -> Markup {
         @if !parts.is_empty() {
             details.more.printed {
                 summary { "Why " (units::confidence(finding.confidence)) " sure" }
-                (parts::table("Weights in decibans; +10 is ten times as likely", &["family", "weight", "why"], rows))
+                (parts::table("Weights in decibans; +10 is ten times as likely", &[Text("family"), Number("weight"), Text("why")], rows))
             }
         }
     }

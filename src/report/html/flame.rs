@@ -4,7 +4,7 @@
 
 use maud::{Markup, html};
 
-use super::parts::visible;
+use super::parts::{self, visible};
 use crate::report::model::{StackTree, TreeFrame};
 use crate::report::units;
 
@@ -79,9 +79,9 @@ fn boxes(picture: &Picture<'_>, total: f64) -> Markup {
     html! {
         @for frame in &picture.tree.frames {
             @let (depth, x, width, idle) = place(frame);
-            @let name = visible(&frame.1, 160);
+            @let name = visible(&frame.1, 120);
             svg class=(if idle { "idle" } else { colour(&frame.1) }) x=(percent(x)) y=(depth as u32 * ROW) width=(percent(width)) height=(ROW - 1) {
-                title { (name) "\n" (units::value(frame.2, unit(picture.unit))) ", " (units::share(width)) }
+                title { (name) "\n" (parts::value(frame.2, unit(picture.unit))) ", " (units::share(width)) }
                 rect width="100%" height="100%" {}
                 @if width >= READABLE { text x="4" y="13" { (name) } }
             }
@@ -117,7 +117,8 @@ fn colour(function: &str) -> &'static str {
     }
     let path = function.rfind('/').map_or(0, |slash| slash + 1);
     let end = function[path..].find(['.', ':', '(', '<']).map_or(function.len(), |dot| path + dot);
-    let hash = function[..end].bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let hash =
+        function[..end].bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     COLOURS[(hash >> 16) as usize % COLOURS.len()]
 }
 
@@ -128,7 +129,8 @@ mod tests {
     #[test]
     fn boxes_lie_below_their_callers() {
         let frame = |depth, name: &str, weight| TreeFrame(depth, name.into(), weight);
-        let frames = vec![frame(0, "a", 6.0), frame(1, "b", 4.0), frame(1, "c", 1.0), frame(0, "d", 2.0), frame(1, "e", 2.0)];
+        let frames =
+            vec![frame(0, "a", 6.0), frame(1, "b", 4.0), frame(1, "c", 1.0), frame(0, "d", 2.0), frame(1, "e", 2.0)];
         let tree = StackTree { frames, left_out: 0 };
         let picture = Picture { id: "p".into(), title: "t".into(), unit: "samples", tree: &tree, is_idle: |_| false };
         let drawn = draw(&picture).unwrap().into_string();
@@ -146,7 +148,8 @@ mod tests {
 
     #[test]
     fn a_tree_that_somebody_edited_does_no_harm() {
-        let odd = vec![TreeFrame(9, "deep".into(), f64::NAN), TreeFrame(0, "x".into(), 1.0), TreeFrame(7, "y".into(), 50.0)];
+        let odd =
+            vec![TreeFrame(9, "deep".into(), f64::NAN), TreeFrame(0, "x".into(), 1.0), TreeFrame(7, "y".into(), 50.0)];
         let tree = StackTree { frames: odd, left_out: 0 };
         let picture = Picture { id: "p".into(), title: "t".into(), unit: "", tree: &tree, is_idle: |_| false };
         assert!(draw(&picture).is_some());

@@ -2,12 +2,15 @@
 
 use maud::{Markup, html};
 
+use super::parts::Column::{Bar, Number, Text};
 use super::parts::{self, fill, name, sentence, shown, table};
 use crate::report::model::{Memory, Report, Span};
 use crate::report::{units, view};
 
 /// Room for the rows of one list.
-const MOST_BYTES: usize = 250_000;
+const MOST_BYTES: usize = 100_000;
+/// Room for the files, and for the warnings.
+const MOST_LONG: usize = 200_000;
 
 /// Who holds the bytes of each subject.
 pub(super) fn memory(report: &Report) -> Option<Markup> {
@@ -24,7 +27,7 @@ fn of_subject(report: &Report, memory: &Memory) -> Markup {
         let limit = memory.limit.map(|limit| format!("{:.2}%", limit as f64 / largest as f64 * 100.0));
         html! {
             svg.bar aria-hidden="true" height="14" width="100%" {
-                rect.stuck width=(format!("{width:.2}%")) height="14" {}
+                rect.bytes width=(format!("{width:.2}%")) height="14" {}
                 @if let Some(limit) = &limit { line.limit x1=(limit) x2=(limit) y1="0" y2="14" {} }
             }
         }
@@ -48,7 +51,7 @@ fn of_subject(report: &Report, memory: &Memory) -> Markup {
     let limit = memory.limit.map_or("no limit known".to_owned(), |it| format!("limit {}", units::bytes(it as f64)));
     let caption = format!("{}: {limit}{used}", parts::visible(view::subject(report, &memory.subject), 80));
     html! {
-        (table(&caption, &["part", "bytes", "", "of the limit", "grew", "of the growth"], rows))
+        (table(&caption, &[Text("part"), Number("bytes"), Bar, Number("of the limit"), Number("grew"), Number("of the growth")], rows))
     }
 }
 
@@ -94,14 +97,14 @@ pub(super) fn not_checked(report: &Report) -> Option<Markup> {
             @if !report.not_checked.is_empty() {
                 details.card.printed {
                     summary { strong { (units::counted(report.not_checked.len() as u64, "pattern", "patterns")) } " not checked for want of input, with the command that captures it" }
-                    (table("Patterns that could not be judged", &["pattern", "what is missing", "how to capture it"], rows))
+                    (table("Patterns that could not be judged", &[Text("pattern"), Text("what is missing"), Text("how to capture it")], rows))
                     (parts::left_out(left_out as u64, "more are in report.json."))
                 }
             }
             @if report.checked.len() > report.not_checked.len() {
                 details.card {
                     summary { strong { (units::counted((report.checked.len() - report.not_checked.len()) as u64, "pattern", "patterns")) } " checked" }
-                    (table("Patterns that were judged", &["pattern", "what it says", "outcome"], checked))
+                    (table("Patterns that were judged", &[Text("pattern"), Text("what it says"), Text("outcome")], checked))
                     (parts::left_out(more as u64, "more are in report.json."))
                 }
             }
@@ -132,7 +135,7 @@ pub(super) fn artifacts(report: &Report) -> Option<Markup> {
             }
         }
     });
-    let (files, left_out) = fill(files, MOST_BYTES);
+    let (files, left_out) = fill(files, MOST_LONG);
     let subjects = report.subjects.iter().map(|subject| {
         let claims: Vec<String> = subject.claims.iter().map(|(key, value)| format!("{key} {value}")).collect();
         html! {
@@ -151,12 +154,12 @@ pub(super) fn artifacts(report: &Report) -> Option<Markup> {
     let caption = format!("{} in the bundle", view::input(report));
     (!report.artifacts.is_empty()).then(|| {
         html! {
-            (table(&caption, &["file", "format", "size", "records", "speaks of"], files))
+            (table(&caption, &[Text("file"), Text("format"), Number("size"), Number("records"), Text("speaks of")], files))
             (parts::left_out(left_out as u64, "more files are in report.json."))
             @if !report.subjects.is_empty() {
                 details.card {
                     summary { strong { "Whom the files speak of" } ": " (units::counted(report.subjects.len() as u64, "subject", "subjects")) }
-                    (table("Subjects, and why files were taken to speak of them", &["name", "kind", "claims", "joined because"], subjects))
+                    (table("Subjects, and why files were taken to speak of them", &[Text("name"), Text("kind"), Text("claims"), Text("joined because")], subjects))
                     (parts::left_out(more as u64, "more subjects are in report.json."))
                 }
             }
@@ -174,13 +177,13 @@ pub(super) fn warnings(report: &Report) -> Option<Markup> {
         };
         html! { tr { th scope="row" { (name(&place)) } td { (sentence(&warning.message, 500)) } } }
     });
-    let (rows, left_out) = fill(rows, MOST_BYTES);
+    let (rows, left_out) = fill(rows, MOST_LONG);
     let caption = units::counted(report.warnings.len() as u64, "warning", "warnings");
     Some(if report.warnings.is_empty() {
         html! { p.quiet { "None: nothing was skipped, cut off or malformed." } }
     } else {
         html! {
-            (table(&caption, &["where", "what"], rows))
+            (table(&caption, &[Text("where"), Text("what")], rows))
             (parts::left_out(left_out as u64, "more warnings are in report.json."))
         }
     })

@@ -4,6 +4,7 @@ use maud::{Markup, PreEscaped, Render, html};
 
 use crate::report::model::Severity;
 use crate::report::text::{self, Block};
+use crate::report::units;
 
 /// Text of the input as it may stand on the page, before it is escaped: harmless, in one line, not too long.
 pub(super) fn visible(text: &str, max: usize) -> String {
@@ -18,6 +19,11 @@ pub(super) fn sentence(text: &str, max: usize) -> String {
 /// Text of the input, escaped.
 pub(super) fn shown(text: &str, max: usize) -> Markup {
     visible(text, max).render()
+}
+
+/// A value with its unit, which may be the input's.
+pub(super) fn value(value: f64, unit: &str) -> String {
+    visible(&units::value(value, unit), 80)
 }
 
 /// A function or path, which may break where it has a joint.
@@ -102,13 +108,29 @@ pub(super) fn fill(pieces: impl Iterator<Item = Markup>, max_bytes: usize) -> (M
     (PreEscaped(out), left_out)
 }
 
+/// A column of a table.
+pub(super) enum Column {
+    Text(&'static str),
+    Number(&'static str),
+    /// Repeats the number before it as a bar.
+    Bar,
+}
+
 /// A table that may be wider than the page, in a frame that scrolls.
-pub(super) fn table(caption: &str, columns: &[&str], rows: Markup) -> Markup {
+pub(super) fn table(caption: &str, columns: &[Column], rows: Markup) -> Markup {
     html! {
-        div.scroll tabindex="0" role="region" aria-label=(caption) {
+        div.scroll tabindex="0" role="group" aria-label=(caption) {
             table {
                 caption { (caption) }
-                thead { tr { @for column in columns { th scope="col" { (column) } } } }
+                thead { tr {
+                    @for column in columns {
+                        @match column {
+                            Column::Text(title) => th scope="col" { (title) },
+                            Column::Number(title) => th.number scope="col" { (title) },
+                            Column::Bar => td.wide {},
+                        }
+                    }
+                } }
                 tbody { (rows) }
             }
         }
@@ -117,7 +139,7 @@ pub(super) fn table(caption: &str, columns: &[&str], rows: Markup) -> Markup {
 
 /// Says what a limit has cut off.
 pub(super) fn left_out(count: u64, what: &str) -> Markup {
-    html! { @if count > 0 { p.cut { (crate::report::units::count(count)) " " (what) } } }
+    html! { @if count > 0 { p.cut { (units::count(count)) " " (what) } } }
 }
 
 #[cfg(test)]

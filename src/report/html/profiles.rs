@@ -3,19 +3,25 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::flame::{self, Picture};
+use super::parts::Column::{Bar, Number, Text};
 use super::parts::{self, fill, name, table, visible};
 use crate::report::model::{ProfileInfo, Report};
 use crate::report::units;
 
 /// Room for all profiles.
-const MOST_BYTES: usize = 1_500_000;
+const MOST_BYTES: usize = 1_000_000;
 /// Pictures that are open at once.
 const OPEN: usize = 1;
 
 /// The profiles with stacks, then those of which only the numbers are known.
 pub(super) fn section(report: &Report) -> Option<Markup> {
     let mut profiles: Vec<(usize, &ProfileInfo)> = report.profiles.iter().enumerate().collect();
-    profiles.sort_by_key(|(_, profile)| (profile.tree.is_none(), std::cmp::Reverse(profile.samples)));
+    let cited = |profile: &ProfileInfo| {
+        report.findings.iter().flat_map(|finding| &finding.evidence).any(|line| line.artifact == profile.artifact)
+    };
+    // What was ever allocated tells less of a leak than what is in use.
+    let is_minor = |profile: &ProfileInfo| !cited(profile) || profile.kind == "heap-alloc";
+    profiles.sort_by_key(|(_, profile)| (is_minor(profile), std::cmp::Reverse(profile.samples)));
     let (drawn, listed): (Vec<_>, Vec<_>) = profiles.into_iter().partition(|(_, profile)| profile.tree.is_some());
     let cards = drawn.iter().enumerate().map(|(rank, (index, profile))| card(*index, profile, rank < OPEN));
     let (cards, no_room) = fill(cards, MOST_BYTES);
@@ -27,7 +33,7 @@ pub(super) fn section(report: &Report) -> Option<Markup> {
             @if !listed.is_empty() {
                 details.card {
                     summary { strong { "Other profiles" } ": " (units::count(listed.len() as u64)) ", for which a later one of the same kind stands" }
-                    (table("Profiles without a picture here", &["profile", "from", "total", "samples", "hottest function"], rows))
+                    (table("Profiles without a picture here", &[Text("profile"), Text("from"), Number("total"), Number("samples"), Text("hottest function")], rows))
                     (parts::left_out(left_out as u64, "more are in report.json."))
                 }
             }
@@ -71,7 +77,7 @@ fn card(index: usize, profile: &ProfileInfo, is_open: bool) -> Markup {
         details.card id={ "profile-" (index + 1) } open[is_open] {
             summary { strong { (title) } ": " (total(profile)) " in " (units::counted(profile.samples, "sample", "samples")) }
             @if !profile.hottest.is_empty() {
-                (table("Hottest functions", &["function", "in itself", "", "with what it calls"], rows))
+                (table("Hottest functions", &[Text("function"), Number("in itself"), Bar, Number("with what it calls")], rows))
             }
             (picture.unwrap_or(PreEscaped(String::new())))
         }

@@ -4,14 +4,15 @@ use maud::{Markup, PreEscaped, html};
 use std::collections::BTreeMap;
 
 use super::flame::{self, Picture, percent};
+use super::parts::Column::{Bar, Number, Text};
 use super::parts::{self, fill, name, shown, table, visible};
 use crate::report::model::{Bucket, BucketGroup, Report, StackTree};
 use crate::report::{tree, units, view};
 
 /// Room for the pictures.
-const MOST_PICTURES: usize = 600_000;
+const MOST_PICTURES: usize = 700_000;
 /// Room for the groups, the largest first.
-const MOST_GROUPS: usize = 1_000_000;
+const MOST_GROUPS: usize = 700_000;
 /// What is written behind a reason whose threads wait harmlessly.
 const HARMLESS: &str = " (harmless)";
 
@@ -61,10 +62,10 @@ fn pictures(index: usize, ((process, runtime), buckets): &Process<'_>) -> Markup
             @let idle = idle(bucket);
             @let (stuck, idle_share) = ((bucket.count - idle) as f64 / most, idle as f64 / most);
             tr {
-                th scope="row" { (shown(&bucket.reason, 40)) }
+                th.word scope="row" { (shown(&bucket.reason, 40)) }
                 td.number { (units::count(bucket.count)) }
                 td.wide { svg.bar aria-hidden="true" height="14" width="100%" {
-                    rect.stuck width=(percent(stuck)) height="14" {}
+                    rect class=(if is_busy(bucket) { "busy" } else { "stuck" }) width=(percent(stuck)) height="14" {}
                     rect.idle x=(percent(stuck)) width=(percent(idle_share)) height="14" {}
                 } }
                 td.number { (units::count(idle)) }
@@ -72,8 +73,12 @@ fn pictures(index: usize, ((process, runtime), buckets): &Process<'_>) -> Markup
             }
         }
     };
-    let caption =
-        format!("{} ({}): {}", visible(process, 80), visible(runtime, 20), units::counted(all, thread, &format!("{thread}s")));
+    let caption = format!(
+        "{} ({}): {}",
+        visible(process, 80),
+        visible(runtime, 20),
+        units::counted(all, thread, &format!("{thread}s"))
+    );
     let tree = stacks(buckets);
     let picture = flame::draw(&Picture {
         id: format!("threads-{}", index + 1),
@@ -83,9 +88,17 @@ fn pictures(index: usize, ((process, runtime), buckets): &Process<'_>) -> Markup
         is_idle: |reason| reason.ends_with(HARMLESS),
     });
     html! {
-        (table(&caption, &["reason", "how many", "", "of these harmless", "different stacks"], rows))
+        p.legend aria-hidden="true" {
+            span.key.stuck { "waits" } " " span.key.busy { "runs" } " " span.key.idle { "known to wait harmlessly" }
+        }
+        (table(&caption, &[Text("reason"), Number("all"), Bar, Number("harmless"), Number("different stacks")], rows))
         (picture.unwrap_or(PreEscaped(String::new())))
     }
+}
+
+/// These threads do not wait at all.
+fn is_busy(bucket: &Bucket) -> bool {
+    matches!(bucket.reason.as_str(), "running" | "runnable")
 }
 
 fn idle(bucket: &Bucket) -> u64 {
@@ -126,10 +139,11 @@ fn stack(bucket: &Bucket, group: &BucketGroup, several: bool) -> Markup {
                 @if group.idle { span.chip.harmless { "harmless" } }
                 @if several { span.chip { (shown(&bucket.process, 60)) } }
                 (name(first))
+                @if let Some(last) = group.frames.get(1..).and_then(<[String]>::last) { span.quiet { " … " (name(last)) } }
                 @if let Some(waited) = group.waited { span.quiet { " waited " (waits(waited.min, waited.max)) } }
             }
             ol.frames {
-                @for frame in &group.frames { li { (name(frame)) } }
+                @for frame in &group.frames { li { (shown(frame, 200)) } }
                 @if let Some(creator) = &group.created_by { li.creator { "started by " (name(creator)) } }
             }
         }

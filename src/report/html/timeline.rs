@@ -4,8 +4,9 @@ use maud::{Markup, html};
 
 use super::charts::{self, Axis};
 use super::flame::percent;
+use super::parts::Column::{Number, Text};
 use super::parts::{self, fill, name, sentence, shown, table};
-use crate::report::model::{Event, Report, Trend};
+use crate::report::model::{Event, Finding, Report, Trend};
 use crate::report::{units, view};
 
 /// Charts that are seen at once.
@@ -13,9 +14,9 @@ const FIRST_CHARTS: usize = 6;
 /// Charts at most.
 const MOST_CHARTS: usize = 60;
 /// Room for the charts.
-const MOST_BYTES: usize = 700_000;
+const MOST_BYTES: usize = 500_000;
 /// Room for the lists of events and of series.
-const MOST_LISTED: usize = 150_000;
+const MOST_LISTED: usize = 120_000;
 /// Events seen at once.
 const FIRST_EVENTS: usize = 12;
 /// Marks that are nearer than this share of the width are one.
@@ -27,12 +28,7 @@ pub(super) fn section(report: &Report) -> Option<Markup> {
     let dated: Vec<(f64, &Event)> = report.events.iter().filter_map(|event| Some((instant(event)?, event))).collect();
     let axis = axis(&trends, &dated);
     let (first, more) = trends.split_at(trends.len().min(FIRST_CHARTS));
-    let (first, _) = fill(first.iter().map(|trend| figure(report, trend, axis, &dated)), MOST_BYTES / 2);
-    let (more_charts, no_room) = fill(
-        more.iter().take(MOST_CHARTS - FIRST_CHARTS).map(|trend| figure(report, trend, axis, &dated)),
-        MOST_BYTES / 2,
-    );
-    let shown = more.len().min(MOST_CHARTS - FIRST_CHARTS) - no_room;
+    let more = &more[..more.len().min(MOST_CHARTS)];
     (!report.trends.is_empty() || !report.events.is_empty()).then(|| {
         html! {
             @if let Some(axis) = axis { (lane(axis, &dated)) }
@@ -42,11 +38,11 @@ pub(super) fn section(report: &Report) -> Option<Markup> {
                     span.key.onset { "onset, 95 %" } " " span.key.limit { "limit" }
                 }
             }
-            div.charts { (first) @if let Some(axis) = axis { (axis.strip()) } }
-            @if shown > 0 {
+            (charts(report, first, axis, &dated))
+            @if !more.is_empty() {
                 details.card {
-                    summary { strong { (units::counted(shown as u64, "more series", "more series")) } " as charts" }
-                    div.charts { (more_charts) @if let Some(axis) = axis { (axis.strip()) } }
+                    summary { strong { (units::counted(more.len() as u64, "more series", "more series")) } " as charts" }
+                    (charts(report, more, axis, &dated))
                 }
             }
             (events(report))
@@ -59,16 +55,23 @@ fn instant(event: &Event) -> Option<f64> {
     charts::seconds(event.at.as_deref()?)
 }
 
-/// Series worth a chart: those that the findings rest on, then those that move; with a limit before those without.
+/// Series worth a chart: those that the answer rests on, those that grow into a limit, those that other findings rest
+/// on, and those that move.
 fn chosen(report: &Report) -> Vec<&Trend> {
-    let findings = report.findings.iter();
-    let signals: Vec<&str> = findings
-        .flat_map(|finding| finding.signals.keys())
-        .filter_map(|key| key.strip_prefix("trend.").or_else(|| key.strip_prefix("level.")))
-        .filter_map(|key| Some(key.rsplit_once('.')?.0))
+    let lead = view::causes(report).first().and_then(|cause| cause.finding).or_else(|| view::suspected(report));
+    let names = |finding: &Finding, kind: &str| -> Vec<String> {
+        let names = finding.signals.keys().filter_map(|key| Some(key.strip_prefix(kind)?.rsplit_once('.')?.0));
+        names.map(str::to_owned).collect()
+    };
+    let leading = lead.map_or(Vec::new(), |finding| names(finding, "trend."));
+    let cited: Vec<String> = report
+        .findings
+        .iter()
+        .flat_map(|finding| [names(finding, "trend."), names(finding, "level.")].concat())
         .collect();
     let rank = |trend: &Trend| {
         let base = trend.series.split('{').next().unwrap_or("");
+        let is_in = |names: &[String]| names.iter().any(|name| name == base);
         let moves = match trend.verdict.as_str() {
             "growing" => 0,
             "step" => 1,
@@ -76,11 +79,14 @@ fn chosen(report: &Report) -> Vec<&Trend> {
             "cyclic" => 3,
             _ => 9,
         };
-        match signals.iter().any(|signal| *signal == base) {
-            true => Some((0, 0, moves)),
-            false if moves < 9 => Some((1, u8::from(trend.limit.is_none()), moves)),
-            false => None,
-        }
+        let rank = match moves {
+            _ if is_in(&leading) => 0,
+            0 if trend.limit.is_some() => 1,
+            _ if is_in(&cited) => 2,
+            9 => return None,
+            _ => 3,
+        };
+        Some((rank, moves))
     };
     let drawable = report.trends.iter().filter(|trend| trend.points.as_ref().is_some_and(|points| points.len() > 1));
     let mut ranked: Vec<_> = drawable.filter_map(|trend| Some((rank(trend)?, trend))).collect();
@@ -96,13 +102,24 @@ fn axis(trends: &[&Trend], events: &[(f64, &Event)]) -> Option<Axis> {
     Some(Axis { from, to, wall: true })
 }
 
+/// Charts on the one axis, then those that have a clock of their own.
+fn charts(report: &Report, trends: &[&Trend], axis: Option<Axis>, events: &[(f64, &Event)]) -> Markup {
+    let (dated, others): (Vec<&Trend>, Vec<&Trend>) = trends.iter().partition(|trend| trend.begins.is_some());
+    let (dated, no_room) = fill(dated.iter().map(|trend| figure(report, trend, axis, events)), MOST_BYTES / 3);
+    let (others, neither) = fill(others.iter().map(|trend| figure(report, trend, None, &[])), MOST_BYTES / 6);
+    html! {
+        div.charts { (dated) @if let Some(axis) = axis { (axis.strip()) } }
+        @if !others.0.is_empty() {
+            p.quiet { "On clocks of their own, which no line of the bundle ties to a date:" }
+            div.charts { (others) }
+        }
+        (parts::left_out((no_room + neither) as u64, "more charts have no room here."))
+    }
+}
+
 fn figure(report: &Report, trend: &Trend, axis: Option<Axis>, events: &[(f64, &Event)]) -> Markup {
-    let common = axis.filter(|_| trend.begins.is_some());
     let own = charts::own_axis(trend);
-    let chart = match common {
-        Some(axis) => charts::chart(trend, axis, events),
-        None => charts::chart(trend, own, &[]),
-    };
+    let chart = charts::chart(trend, axis.unwrap_or(own), events);
     let subject = trend.subject.as_deref().filter(|_| report.subjects.len() > 1);
     html! {
         @if let Some(chart) = chart {
@@ -112,10 +129,10 @@ fn figure(report: &Report, trend: &Trend, axis: Option<Axis>, events: &[(f64, &E
                     @if let Some(subject) = subject { span.chip { (shown(view::subject(report, subject), 80)) } }
                     span class={ "chip " (word(&trend.verdict)) } { (shown(&trend.verdict, 20)) }
                     span.quiet { (numbers(trend)) }
-                    @if common.is_none() { span.chip { (shown(&trend.clock, 20)) " clock" } }
+                    @if axis.is_none() { span.chip { (shown(&trend.clock, 20)) " clock" } }
                 }
                 (chart)
-                @if common.is_none() && trend.clock != "sample" { (own.strip()) }
+                @if axis.is_none() && trend.clock != "sample" { (own.strip()) }
             }
         }
     }
@@ -149,7 +166,7 @@ fn lane(axis: Axis, events: &[(f64, &Event)]) -> Markup {
     }
     html! {
         @if !marks.is_empty() {
-            svg.lane width="100%" height="26" role="img" aria-label=(format!("{} on the axis, by their number in the list below", units::counted(events.len() as u64, "event", "events"))) {
+            div.lane-frame { svg.lane width="100%" height="26" role="img" aria-label=(format!("{} on the axis, by their number in the list below", units::counted(events.len() as u64, "event", "events"))) {
                 line.base x2="100%" y1="22" y2="22" {}
                 @for (share, first, last, kind) in &marks {
                     line class={ "event " (kind) } x1=(percent(*share)) x2=(percent(*share)) y1="14" y2="26" {}
@@ -157,7 +174,7 @@ fn lane(axis: Axis, events: &[(f64, &Event)]) -> Markup {
                         (first + 1) @if last > first { "–" (last + 1) }
                     }
                 }
-            }
+            } }
         }
     }
 }
@@ -204,8 +221,8 @@ fn series(report: &Report) -> Markup {
                 th scope="row" { (name(&trend.series)) }
                 td { (shown(&trend.verdict, 20)) }
                 td.number { (units::count(trend.n)) }
-                td.number { (trend.slope_per_hour.map_or(String::new(), |slope| units::rate(slope, &trend.unit))) }
-                td.number { (trend.limit.map_or(String::new(), |limit| units::value(limit, &trend.unit))) }
+                td.number { (trend.slope_per_hour.map_or(String::new(), |slope| parts::visible(&units::rate(slope, &trend.unit), 80))) }
+                td.number { (trend.limit.map_or(String::new(), |limit| parts::value(limit, &trend.unit))) }
                 td { (shown(&trend.clock, 20)) }
             }
         }
@@ -216,7 +233,7 @@ fn series(report: &Report) -> Markup {
         @if !report.trends.is_empty() {
             details.card {
                 summary { strong { "All " (units::counted(report.trends.len() as u64, "series", "series")) } ": " (sentence(&tally, 200)) }
-                (table("Series over time", &["series", "verdict", "samples", "slope", "limit", "clock"], rows))
+                (table("Series over time", &[Text("series"), Text("verdict"), Number("samples"), Number("slope"), Number("limit"), Text("clock")], rows))
                 (parts::left_out(left_out as u64, "more series are in report.json."))
             }
         }
