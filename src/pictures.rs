@@ -1,13 +1,12 @@
 //! Folded stacks and flame graphs of every profile and of the stacks of every dump.
 
 use crate::case::{Case, Placed};
-use crate::diagnosis::assemble::profile_id;
+use crate::diagnosis::profiles::{frame_label, profile_id, thread_label};
 use crate::passes::hotspots::kind_word;
 use crate::passes::reason;
 use crate::report::folded::{self, StackLine};
 use crate::report::{flamegraph, units};
 use postmortem_parsers::evidence::{Profile, Snapshot};
-use postmortem_parsers::tables::FrameKind;
 use rayon::prelude::*;
 
 /// The files of one profile or dump.
@@ -47,27 +46,13 @@ fn picture(stem: String, title: &str, unit: &str, lines: Vec<StackLine>) -> Pict
 
 fn profile_lines(case: &Case, placed: &Placed<Profile>) -> Vec<StackLine> {
     let profile = &placed.what;
-    let several = profile.threads.len() > 1;
     profile
         .rows
         .iter()
         .map(|row| {
-            let thread = profile.threads.get(row.thread as usize);
-            let comm = thread.map_or("", |thread| case.tables.text(thread.comm));
-            let mut frames = Vec::new();
-            if !comm.is_empty() && (several || row.stack.index() == 0 || thread.is_some_and(|thread| thread.tid != 0)) {
-                frames.push(comm.to_owned());
-            }
-            frames.extend(case.tables.stack_frames(row.stack).iter().rev().map(|&frame| {
-                let detail = case.tables.get_frame(frame);
-                let name = case.tables.text(detail.function);
-                match detail.kind {
-                    FrameKind::Kernel => format!("{name}_[k]"),
-                    FrameKind::Jit => format!("{name}_[j]"),
-                    FrameKind::Inlined => format!("{name}_[i]"),
-                    FrameKind::User | FrameKind::Native => name.to_owned(),
-                }
-            }));
+            let mut frames: Vec<String> = thread_label(case, profile, row).map(str::to_owned).into_iter().collect();
+            let stack = case.tables.stack_frames(row.stack).iter().rev();
+            frames.extend(stack.map(|&frame| frame_label(case, frame).into_owned()));
             if frames.is_empty() {
                 frames.push("[no stack]".to_owned());
             }

@@ -164,7 +164,7 @@ fn without_a_format_a_folder_is_written_beside_the_summary() {
     assert!(ran.stdout.contains("cartd-sessions.tar.gz"), "{ran:?}");
     let written = folder.path().join("cartd-sessions.tar.gz.postmortem");
     let names: Vec<String> = files(&written).into_iter().map(|(name, _)| name).collect();
-    for name in ["report.json", "report.md"] {
+    for name in ["report.json", "report.md", "report.html"] {
         assert!(names.iter().any(|written| written == name), "{names:?}");
     }
     let of =

@@ -82,6 +82,10 @@ fn without_size(files: Files) -> Files {
                 }
                 serde_json::to_string_pretty(&report).unwrap()
             }
+            "report.html" => {
+                let (head, rest) = text.split_once("<p class=\"bundle\">").unwrap();
+                format!("{head}{}", rest.split_once("</p>").unwrap().1)
+            }
             // The third line names the bundle and its size.
             "report.md" => text.lines().enumerate().filter(|(at, _)| *at != 2).map(|(_, line)| line).collect(),
             _ => text,

@@ -6,7 +6,7 @@ use crate::patterns::{self, Pattern};
 use crate::pictures;
 use crate::report::model::{Report, Severity};
 use crate::report::terminal::{Style, Verbosity};
-use crate::report::{self, Format, Options, json, markdown, units};
+use crate::report::{self, Format, Options, html, json, markdown, units};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use std::io::{IsTerminal, Write};
@@ -60,6 +60,7 @@ pub struct Args {
 enum FormatArg {
     Terminal,
     Markdown,
+    Html,
     Json,
 }
 
@@ -194,6 +195,7 @@ fn write_folder(folder: &Path, analysis: &Analysis, max_chars: usize) -> Result<
     forget(&folder.join("folded"), "folded")?;
     forget(&folder.join("flamegraphs"), "svg")?;
     put("report.json", &json::render(&analysis.report))?;
+    put("report.html", &html::render(&analysis.report))?;
     put("report.md", &markdown::render(&analysis.report, max_chars))?;
     for picture in pictures::all(&analysis.case) {
         put(&format!("folded/{}.folded", picture.stem), &picture.folded)?;
@@ -243,6 +245,7 @@ impl From<FormatArg> for Format {
         match format {
             FormatArg::Terminal => Format::Terminal,
             FormatArg::Markdown => Format::Markdown,
+            FormatArg::Html => Format::Html,
             FormatArg::Json => Format::Json,
         }
     }

@@ -1,11 +1,10 @@
 //! Puts the report together from the case, the facts and the diagnosis.
 
-use super::Diagnosis;
 use super::score::subject_id;
+use super::{Diagnosis, profiles};
 use crate::bundle::Bundle;
 use crate::case::{Case, Clock, Moment};
 use crate::passes::fact::Facts;
-use crate::passes::hotspots::{Shares, kind_word};
 use crate::passes::measures::{Judged, memory_limit, word};
 use crate::passes::threads::{Known, Population};
 use crate::report::model::*;
@@ -66,7 +65,7 @@ pub fn report(
         checked: diagnosis.checked,
         events: events(case),
         memory: memory(case, facts),
-        profiles: profiles(case),
+        profiles: profiles::all(case),
     }
 }
 
@@ -174,13 +173,13 @@ fn trends(case: &Case, judged: &[Judged<'_>]) -> Vec<Trend> {
                 onset_ci: growth.onset_s.and_then(|(from, to)| Some((wall(from)?, wall(to)?))),
                 subject: Some(subject_id(signal.subject)),
                 points: Some(
-                    signal
-                        .samples
-                        .iter()
-                        .step_by(step.max(1))
+                    (signal.samples.iter().step_by(step.max(1)))
+                        .chain(signal.last().filter(|_| (signal.samples.len() - 1) % step.max(1) > 0))
                         .map(|sample| (sample.t - origin, sample.value))
                         .collect(),
                 ),
+                begins: wall(origin),
+                fit: growth.fit.map(|ends| ends.map(|(t, value)| (t - origin, value))),
                 clock: signal.clock.as_str().to_owned(),
             }
         })
@@ -269,6 +268,22 @@ fn events(case: &Case) -> Vec<Event> {
             },
         ));
     }
+    for id in case.subject_ids() {
+        let subject = &case.subjects[id as usize];
+        events.extend(subject.began_again.iter().map(|&t| {
+            let at = Some(Moment { clock: Clock::Wall, t });
+            let event = Event {
+                kind: "restart".into(),
+                at: when(at),
+                clock: word(at),
+                subject: Some(subject_id(id)),
+                says: format!("a later life of {} was first seen", subject.name),
+                artifact: String::new(),
+                line: None,
+            };
+            (at, event)
+        }));
+    }
     let clock = |at: &Option<Moment>| at.map(|at| at.clock);
     events.sort_by(|(a, _), (b, _)| {
         clock(a).cmp(&clock(b)).then(a.map_or(0.0, |at| at.t).total_cmp(&b.map_or(0.0, |at| at.t)))
@@ -299,45 +314,6 @@ fn memory(case: &Case, facts: &Facts) -> Vec<Memory> {
                 used: used.map(|used| used as u64),
                 parts,
             })
-        })
-        .collect()
-}
-
-/// The name of a profile's files: its place in the list and what it counts.
-pub fn profile_id(index: usize, kind: &str, event: &str) -> String {
-    let clean: String = event.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();
-    format!("{:02}-{kind}-{}", index + 1, clean.trim_matches('-'))
-}
-
-fn profiles(case: &Case) -> Vec<ProfileInfo> {
-    case.profiles
-        .iter()
-        .enumerate()
-        .map(|(index, placed)| {
-            let profile = &placed.what;
-            let shares = Shares::of(case, profile);
-            let kind = kind_word(profile.kind);
-            let share = |weight: f64| if shares.total > 0.0 { weight / shares.total } else { 0.0 };
-            let hottest = Shares::ranked(case, &shares.own)
-                .into_iter()
-                .take(10)
-                .map(|(frame, name, own)| Hot {
-                    function: name.to_owned(),
-                    self_share: share(own),
-                    total_share: share(shares.through.get(&frame).copied().unwrap_or(0.0)),
-                })
-                .collect();
-            ProfileInfo {
-                id: profile_id(index, kind, &profile.event),
-                kind: kind.to_owned(),
-                event: profile.event.clone(),
-                unit: profile.unit.clone(),
-                total: shares.total,
-                samples: shares.samples,
-                artifact: case.path(placed.artifact).to_owned(),
-                hottest,
-                files: Vec::new(),
-            }
         })
         .collect()
 }

@@ -3,6 +3,7 @@
 pub mod assemble;
 pub mod captures;
 mod links;
+pub mod profiles;
 mod score;
 pub mod text;
 

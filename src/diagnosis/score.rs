@@ -2,7 +2,7 @@
 //! members of one do not.
 
 use super::text::fill;
-use crate::bundle::Bundle;
+use crate::bundle::{Artifact, Bundle};
 use crate::case::{Case, SubjectId};
 use crate::passes::fact::{Cite, Fact, Facts, Value};
 use crate::patterns::{FAMILIES, Match, Part, Pattern, tier};
@@ -97,7 +97,7 @@ impl<'a> Scored<'a> {
             let mut lines = show(&part.cites);
             if let (true, Some(first)) = (lines.is_empty(), evidence.first()) {
                 // What the anchor itself says stands where the anchor does.
-                lines.push(EvidenceLine { excerpt: None, says: part.says.clone(), ..first.clone() });
+                lines.push(EvidenceLine { excerpt: None, context: None, says: part.says.clone(), ..first.clone() });
             }
             for line in lines {
                 if !evidence.iter().any(|known| known.says == line.says) {
@@ -117,10 +117,11 @@ impl<'a> Scored<'a> {
         let against = againsts
             .iter()
             .map(|part| {
-                let mut line = show(&part.cites)
-                    .into_iter()
-                    .next()
-                    .unwrap_or_else(|| EvidenceLine { excerpt: None, ..evidence[0].clone() });
+                let mut line = show(&part.cites).into_iter().next().unwrap_or_else(|| EvidenceLine {
+                    excerpt: None,
+                    context: None,
+                    ..evidence[0].clone()
+                });
                 line.says.clone_from(&part.says);
                 line
             })
@@ -200,8 +201,20 @@ pub fn show(case: &Case, bundle: &Bundle, cite: &Cite) -> EvidenceLine {
         line,
         excerpt: excerpt.filter(|text| !text.is_empty()),
         says: cite.says.clone(),
-        context: None,
+        context: line.and_then(|line| context(artifact, line)),
     }
+}
+
+/// Lines shown before a cited one.
+const LINES_BEFORE: u32 = 3;
+/// Lines shown after it: the frames of a stack follow its header.
+const LINES_AFTER: u32 = 8;
+
+/// The lines around a cited one; `None` where the text was not kept.
+fn context(artifact: &Artifact, line: u32) -> Option<Vec<(u32, String)>> {
+    artifact.line(line)?;
+    let around = line.saturating_sub(LINES_BEFORE).max(1)..=line.saturating_add(LINES_AFTER);
+    Some(around.filter_map(|number| Some((number, shorten(artifact.line(number)?.trim_end())))).collect())
 }
 
 fn shorten(text: &str) -> String {

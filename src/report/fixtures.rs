@@ -416,6 +416,7 @@ fn profile() -> ProfileInfo {
             Hot { function: "runtime.mallocgc".into(), self_share: 0.11, total_share: 0.134 },
         ],
         files: vec!["folded/cpu-1.folded".into()],
+        tree: None,
     }
 }
 
@@ -473,6 +474,8 @@ fn trend(series: &str, unit: &str, verdict: &str, slope_per_hour: Option<f64>) -
         onset_ci: None,
         subject: Some("api".into()),
         points: None,
+        begins: None,
+        fit: None,
         clock: "wall".into(),
     }
 }

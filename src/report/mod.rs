@@ -2,11 +2,13 @@
 
 pub mod flamegraph;
 pub mod folded;
+pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod model;
 pub mod terminal;
 mod text;
+pub mod tree;
 pub mod units;
 mod view;
 
@@ -22,6 +24,8 @@ pub enum Format {
     Terminal,
     /// A text for a ticket.
     Markdown,
+    /// A page that stands alone.
+    Html,
     /// The whole report, for programs.
     Json,
 }
@@ -46,6 +50,7 @@ pub fn render(report: &model::Report, format: Format, options: &Options) -> Stri
     match format {
         Format::Terminal => terminal::render(report, &options.style),
         Format::Markdown => markdown::render(report, options.max_chars),
+        Format::Html => html::render(report),
         Format::Json => json::render(report),
     }
 }

@@ -193,7 +193,7 @@ pub struct EvidenceLine {
     pub excerpt: Option<String>,
     /// What follows from it.
     pub says: String,
-    /// Lines around the excerpt, each with its number.
+    /// Lines around the line, itself included, each with its number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<Vec<(u32, String)>>,
 }
@@ -365,6 +365,12 @@ pub struct Trend {
     /// [seconds since the first sample, value], thinned.
     #[serde(default)]
     pub points: Option<Vec<(f64, f64)>>,
+    /// When the first sample was taken; null where the clock has no date.
+    #[serde(default)]
+    pub begins: Option<String>,
+    /// Both ends of the line that was fitted, in the coordinates of `points`.
+    #[serde(default)]
+    pub fit: Option<[(f64, f64); 2]>,
     /// wall, uptime, sample or unknown.
     #[serde(default = "unknown")]
     pub clock: String,
@@ -523,7 +529,23 @@ pub struct ProfileInfo {
     /// Files written for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
+    /// Its heaviest stacks, for drawing; null where another profile of its kind stands for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<StackTree>,
 }
+
+/// Stacks merged from the outermost frame on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StackTree {
+    /// Parents before their children, which follow at once, the heaviest first.
+    pub frames: Vec<TreeFrame>,
+    /// Frames that are too light to be listed; their weight is still in their callers.
+    pub left_out: u64,
+}
+
+/// A frame of a [`StackTree`]: its depth (0 is the outermost), its function, and the weight of all stacks through it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TreeFrame(pub u32, pub String, pub f64);
 
 /// A hot function.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -281,6 +281,15 @@ impl Opinion {
         let from = self.x.partition_point(|x| *x < onset.best.at);
         Some(robust(line, &self.x[from..], &self.y[from..]))
     }
+
+    /// Both ends of the line of this slope through the middle of the floor, from the onset on, in the samples' units.
+    pub(super) fn drawn(&self, life: &Life, slope: f64, onset: Option<f64>) -> Option<[(f64, f64); 2]> {
+        let from = onset.unwrap_or(self.x.first().copied()?);
+        let above: Vec<f64> =
+            self.x.iter().zip(&self.y).filter(|(x, _)| **x >= from).map(|(x, y)| y - slope * x).collect();
+        let level = (!above.is_empty()).then(|| median(&above))?;
+        Some([from, 1.0].map(|x| (life.seconds(x), life.base + life.unit * (level + slope * x))))
+    }
 }
 
 /// Theil and Sen's slope in place of one that a few points have bent.

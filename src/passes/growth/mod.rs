@@ -83,6 +83,8 @@ pub struct Growth {
     pub slope_per_s: Option<f64>,
     /// Its 95 % interval.
     pub ci95: Option<(f64, f64)>,
+    /// Both ends of the line with that slope, from the onset to the end of that life; of growing and falling series.
+    pub fit: Option<[(f64, f64); 2]>,
     /// Share of the floor's variance that the slope explains. Printed, never used to decide.
     pub r2: Option<f64>,
     /// Of no slope, by Student's t.
@@ -155,6 +157,7 @@ fn endpoints(points: &[(f64, f64)]) -> Growth {
         max: points.iter().fold(f64::NAN, |high, p| high.max(p.1)),
         slope_per_s: None,
         ci95: None,
+        fit: None,
         r2: None,
         p: None,
         since_s: None,
@@ -240,6 +243,9 @@ fn measure(life: &Life, opinion: &Opinion, latest: &[(f64, f64)], limit: Option<
     let per_second = life.unit / life.span_s;
     let (low, high) = (line.ci95.0 * per_second, line.ci95.1 * per_second);
     growth.slope_per_s = Some(line.slope * per_second);
+    if matches!(growth.verdict, Verdict::Growing | Verdict::Falling) {
+        growth.fit = opinion.drawn(life, line.slope, onset.map(|onset| onset.best.at));
+    }
     growth.ci95 = Some((low, high));
     growth.r2 = Some(line.r2);
     growth.p = Some(line.p);
