@@ -3,7 +3,9 @@
 mod analyze;
 mod explain;
 mod inspect;
+mod output;
 mod patterns;
+mod render;
 
 use clap::{Parser, Subcommand};
 use std::io::Write;
@@ -22,6 +24,7 @@ struct Cli {
 enum Verb {
     Analyze(analyze::Args),
     Inspect(inspect::Args),
+    Render(render::Args),
     Patterns(patterns::Args),
     Explain(explain::Args),
 }
@@ -40,6 +43,7 @@ pub fn main() -> ExitCode {
     let result = match cli.verb {
         Verb::Analyze(args) => analyze::run(&args),
         Verb::Inspect(args) => inspect::run(&args),
+        Verb::Render(args) => render::run(&args),
         Verb::Patterns(args) => patterns::run(&args),
         Verb::Explain(args) => explain::run(&args),
     };

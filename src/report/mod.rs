@@ -16,7 +16,7 @@ mod fixtures;
 mod tests;
 
 /// What a report can be written as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// One screen of text.
     Terminal,
