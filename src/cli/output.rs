@@ -70,7 +70,7 @@ impl Args {
     }
 
     fn options(&self) -> Options {
-        Options { style: self.style(), max_chars: self.max_chars }
+        Options { style: self.style(), max_chars: self.max_chars, fail_on: self.fail_on.unwrap_or(Severity::Warning) }
     }
 
     fn style(&self) -> Style {
@@ -111,11 +111,12 @@ pub fn deliver(report: Report, args: &Args, folder: Option<&Path>, pictures: &dy
 
 fn failed(report: &Report, fail_on: Option<Severity>) -> u8 {
     let Some(least) = fail_on else { return 0 };
-    u8::from(report.findings.iter().any(|finding| finding.severity >= least))
+    u8::from(report.findings.iter().any(|finding| finding.severity >= least && report::counts(finding)))
 }
 
 /// The files of the output folder that are made from the report.
-const FILES: [(&str, Format); 2] = [("report.json", Format::Json), ("report.md", Format::Markdown)];
+const FILES: [(&str, Format); 3] =
+    [("report.json", Format::Json), ("report.md", Format::Markdown), ("findings.sarif", Format::Sarif)];
 
 fn write_folder(folder: &Path, report: &Report, options: &Options, pictures: &dyn Fn() -> Vec<Picture>) -> Result<()> {
     let put = |name: &str, text: &str| -> Result<()> {

@@ -67,6 +67,7 @@ pub fn report(
         events: events(case),
         memory: memory(case, facts),
         profiles: profiles(case),
+        redaction: None,
     }
 }
 

@@ -153,6 +153,9 @@ impl<'a> Scored<'a> {
             subject: Some(subject_id(anchor.subject)),
             score: parts,
             explained_by: None,
+            source: Vec::new(),
+            state: None,
+            suppressed: None,
         };
         Some(Scored { pattern, anchor, anchor_index: hit.anchor, rests_on, subject: anchor.subject, score, finding })
     }

@@ -1,12 +1,18 @@
 //! The report as JSON, as docs/report.schema.json describes it.
 
 use super::model::Report;
+use serde::Serialize;
 use std::fmt::Write;
 
 /// Pretty JSON in the order of the model's fields, with a final newline.
 pub fn render(report: &Report) -> String {
-    // The model has only string keys and plain values, so this cannot fail; if it ever did, the reader must see why.
-    let mut json = serde_json::to_string_pretty(report)
+    pretty(report)
+}
+
+/// Pretty JSON without anything that acts on a terminal, with a final newline.
+pub(super) fn pretty(value: &impl Serialize) -> String {
+    // There are only string keys and plain values, so this cannot fail; if it ever did, the reader must see why.
+    let mut json = serde_json::to_string_pretty(value)
         .unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }).to_string());
     json.push('\n');
     escaped(json)

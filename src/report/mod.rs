@@ -1,14 +1,21 @@
 //! The report model and its renderers. A renderer sees the [`model::Report`] and nothing else.
 
+mod annotation;
 pub mod flamegraph;
 pub mod folded;
+pub mod github;
+pub mod gitlab;
 pub mod json;
+pub mod junit;
 pub mod markdown;
 pub mod model;
+pub mod sarif;
 pub mod terminal;
 mod text;
 pub mod units;
 mod view;
+
+pub(crate) use annotation::counts;
 
 #[cfg(test)]
 mod fixtures;
@@ -24,6 +31,14 @@ pub enum Format {
     Markdown,
     /// The whole report, for programs.
     Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// A test report: a test case for each pattern.
+    Junit,
+    /// Annotations of a run of GitHub Actions.
+    Github,
+    /// A code quality report of GitLab.
+    Gitlab,
 }
 
 /// What the renderers may be told. Each uses the part that concerns it.
@@ -33,11 +48,17 @@ pub struct Options {
     pub style: terminal::Style,
     /// For Markdown: the most characters that the text may have.
     pub max_chars: usize,
+    /// For JUnit: findings at least this bad are failures.
+    pub fail_on: model::Severity,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { style: terminal::Style::default(), max_chars: markdown::DEFAULT_MAX_CHARS }
+        Options {
+            style: terminal::Style::default(),
+            max_chars: markdown::DEFAULT_MAX_CHARS,
+            fail_on: model::Severity::Warning,
+        }
     }
 }
 
@@ -47,5 +68,9 @@ pub fn render(report: &model::Report, format: Format, options: &Options) -> Stri
         Format::Terminal => terminal::render(report, &options.style),
         Format::Markdown => markdown::render(report, options.max_chars),
         Format::Json => json::render(report),
+        Format::Sarif => sarif::render(report),
+        Format::Junit => junit::render(report, options.fail_on),
+        Format::Github => github::render(report),
+        Format::Gitlab => gitlab::render(report),
     }
 }
