@@ -62,11 +62,8 @@ pub fn run(args: &Args) -> Result<u8> {
         );
     }
     let folder = args.output.folder_for(&report.bundle.name);
-    let code = output::deliver(report.clone(), &args.output, folder.as_deref(), &|| pictures::all(&analysis.case))?;
-    if args.output.shows_facts() {
-        super::print(&facts(&analysis))?;
-    }
-    Ok(code)
+    let extras = output::Extras { pictures: &|| pictures::all(&analysis.case), facts: &|| facts(&analysis) };
+    output::deliver(report.clone(), &args.output, folder.as_deref(), &extras)
 }
 
 /// The patterns that are built in and those of these folders.

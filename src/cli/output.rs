@@ -3,9 +3,10 @@
 use crate::pictures::Picture;
 use crate::report::model::{Report, Severity};
 use crate::report::terminal::{Style, Verbosity};
-use crate::report::{self, Format, Options, markdown};
+use crate::report::{self, Format, Options, markdown, redact};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
+use std::cell::OnceCell;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +27,12 @@ pub struct Args {
     /// Most characters of a Markdown report.
     #[arg(long, value_name = "N", default_value_t = markdown::DEFAULT_MAX_CHARS)]
     max_chars: usize,
+    /// Mask secrets, addresses and names in the text for the terminal and in JSON too.
+    #[arg(long)]
+    redact: bool,
+    /// Mask nothing: also not in Markdown and in what other programs read.
+    #[arg(long, conflicts_with = "redact")]
+    no_redact: bool,
     /// When to colour the summary.
     #[arg(long, value_enum, default_value_t = Color::Auto)]
     color: Color,
@@ -64,9 +71,9 @@ impl Args {
         self.quiet
     }
 
-    /// Whether the facts are wanted after the summary.
-    pub fn shows_facts(&self) -> bool {
-        self.verbose >= 2 && self.format.is_none()
+    /// Whether this output is masked: those that are passed on are, unless it was forbidden.
+    fn masks(&self, format: Format) -> bool {
+        self.redact || !(self.no_redact || matches!(format, Format::Terminal | Format::Json))
     }
 
     fn options(&self) -> Options {
@@ -96,48 +103,78 @@ impl Args {
 }
 
 /// Writes the report to its folder, prints it, and gives the exit status.
-pub fn deliver(report: Report, args: &Args, folder: Option<&Path>, pictures: &dyn Fn() -> Vec<Picture>) -> Result<u8> {
+pub fn deliver(report: Report, args: &Args, folder: Option<&Path>, extras: &Extras<'_>) -> Result<u8> {
     let mut code = failed(&report, args.fail_on);
-    let options = args.options();
+    let output = Output { report, masked: OnceCell::new(), args, options: args.options() };
     if let Some(folder) = folder
-        && let Err(error) = write_folder(folder, &report, &options, pictures)
+        && let Err(error) = output.write_folder(folder, extras)
     {
         super::complain(&format!("cannot write the report to {}: {error:#}", folder.display()));
         code = 2;
     }
-    super::print(&report::render(&report, args.format.unwrap_or(Format::Terminal), &options))?;
+    super::print(&output.text(args.format.unwrap_or(Format::Terminal)))?;
+    if args.verbose >= 2 && args.format.is_none() {
+        let facts = (extras.facts)();
+        super::print(&if args.redact { redact::Masks::of(&output.report).masked(&facts, false) } else { facts })?;
+    }
     Ok(code)
 }
 
-fn failed(report: &Report, fail_on: Option<Severity>) -> u8 {
-    let Some(least) = fail_on else { return 0 };
-    u8::from(report.findings.iter().any(|finding| finding.severity >= least && report::counts(finding)))
+/// What only an analysis has beside the report.
+pub struct Extras<'a> {
+    /// Folded stacks and flame graphs.
+    pub pictures: &'a dyn Fn() -> Vec<Picture>,
+    /// Every fact, in lines.
+    pub facts: &'a dyn Fn() -> String,
+}
+
+/// A report on its way out.
+struct Output<'a> {
+    report: Report,
+    /// The report without what tells who or holds a secret, made when it is asked for.
+    masked: OnceCell<Report>,
+    args: &'a Args,
+    options: Options,
 }
 
 /// The files of the output folder that are made from the report.
 const FILES: [(&str, Format); 3] =
     [("report.json", Format::Json), ("report.md", Format::Markdown), ("findings.sarif", Format::Sarif)];
 
-fn write_folder(folder: &Path, report: &Report, options: &Options, pictures: &dyn Fn() -> Vec<Picture>) -> Result<()> {
-    let put = |name: &str, text: &str| -> Result<()> {
-        std::fs::write(folder.join(name), text).with_context(|| name.to_owned())
-    };
-    std::fs::create_dir_all(folder)?;
-    for (name, format) in FILES {
-        put(name, &report::render(report, format, options))?;
+impl Output<'_> {
+    fn text(&self, format: Format) -> String {
+        let masked = || self.masked.get_or_init(|| redact::redacted(&self.report));
+        report::render(if self.args.masks(format) { masked() } else { &self.report }, format, &self.options)
     }
-    let pictures = pictures();
-    for (dir, ending) in [("folded", "folded"), ("flamegraphs", "svg")] {
-        std::fs::create_dir_all(folder.join(dir))?;
-        forget(&folder.join(dir), ending)?;
-    }
-    for picture in pictures {
-        put(&format!("folded/{}.folded", picture.stem), &picture.folded)?;
-        if let Some(svg) = &picture.svg {
-            put(&format!("flamegraphs/{}.svg", picture.stem), svg)?;
+
+    fn write_folder(&self, folder: &Path, extras: &Extras<'_>) -> Result<()> {
+        let put = |name: &str, text: &str| -> Result<()> {
+            std::fs::write(folder.join(name), text).with_context(|| name.to_owned())
+        };
+        std::fs::create_dir_all(folder)?;
+        for (name, format) in FILES {
+            put(name, &self.text(format))?;
         }
+        for (dir, ending) in [("folded", "folded"), ("flamegraphs", "svg")] {
+            std::fs::create_dir_all(folder.join(dir))?;
+            forget(&folder.join(dir), ending)?;
+        }
+        let mut masks = self.args.redact.then(|| redact::Masks::of(&self.report));
+        let mut fit = |text: &str| masks.as_mut().map_or_else(|| text.to_owned(), |masks| masks.known_masked(text));
+        for picture in (extras.pictures)() {
+            let stem: String = fit(&picture.stem).chars().filter(|c| !matches!(c, '<' | '>')).collect();
+            put(&format!("folded/{stem}.folded"), &fit(&picture.folded))?;
+            if let Some(svg) = &picture.svg {
+                put(&format!("flamegraphs/{stem}.svg"), &fit(svg))?;
+            }
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+fn failed(report: &Report, fail_on: Option<Severity>) -> u8 {
+    let Some(least) = fail_on else { return 0 };
+    u8::from(report.findings.iter().any(|finding| finding.severity >= least && report::counts(finding)))
 }
 
 /// Removes the pictures of an earlier run: the new ones may have other names.

@@ -23,7 +23,8 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<u8> {
     let report = read(&args.report)?;
-    output::deliver(report, &args.output, args.output.out(), &Vec::new)
+    let extras = output::Extras { pictures: &Vec::new, facts: &String::new };
+    output::deliver(report, &args.output, args.output.out(), &extras)
 }
 
 /// Reads a report that `--format json` wrote.

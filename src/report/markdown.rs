@@ -82,7 +82,8 @@ fn lead(document: &mut Document, report: &Report, causes: &[Cause<'_>], max_char
         None => format!("{word}: {}", view::verdict_meaning(report)),
     };
     document.text(head, rank::VERDICT, format!("# {title}\n\n"));
-    document.text(bundle, rank::NEXT, format!("{}\n\n", bundle_line(report)));
+    let masked = view::masked(report).map_or(String::new(), |masked| format!(" {}", inline(&masked)));
+    document.text(bundle, rank::NEXT, format!("{}{masked}\n\n", bundle_line(report)));
 
     match (causes.first(), view::suspected(report)) {
         (Some(Cause { cause, finding: Some(finding), .. }), _) => {

@@ -9,6 +9,7 @@ pub mod json;
 pub mod junit;
 pub mod markdown;
 pub mod model;
+pub mod redact;
 pub mod sarif;
 pub mod terminal;
 mod text;

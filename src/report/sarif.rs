@@ -41,7 +41,7 @@ pub fn render(report: &Report) -> String {
             "automationDetails": { "id": format!("postmortem/{name}") },
             "columnKind": "unicodeCodePoints",
             "results": findings.iter().map(|finding| result(report, finding, index(finding))).collect::<Vec<_>>(),
-            "properties": { "verdict": report.verdict, "bundle": name },
+            "properties": { "verdict": report.verdict, "bundle": name, "redaction": report.redaction },
         }],
     });
     json::pretty(&log)

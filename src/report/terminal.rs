@@ -342,6 +342,9 @@ impl<'a> Screen<'a> {
         self.and_more(self.report.next_captures.len(), self.limits.next);
         self.not_checked();
         self.warnings();
+        if let Some(masked) = view::masked(self.report) {
+            self.row("Redacted", &masked, 2);
+        }
         while self.out.ends_with("\n\n") {
             self.out.pop();
         }

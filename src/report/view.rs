@@ -92,6 +92,13 @@ pub(crate) fn place(evidence: &EvidenceLine) -> String {
     }
 }
 
+/// What was masked: `Masked: 2 ip, 3 secret (--no-redact shows them).`
+pub(crate) fn masked(report: &Report) -> Option<String> {
+    let counts = &report.redaction.as_ref()?.counts;
+    let kinds: Vec<String> = counts.iter().map(|(kind, count)| format!("{} {kind}", units::count(*count))).collect();
+    (!kinds.is_empty()).then(|| format!("Masked: {} (--no-redact shows them).", kinds.join(", ")))
+}
+
 /// Number and size of what was given.
 pub(crate) fn input(report: &Report) -> String {
     units::counted(report.artifacts.len() as u64, "file", "files")
