@@ -104,23 +104,12 @@ fn read_and_analyze(args: &Args, patterns: &[Pattern]) -> Result<Analysis> {
 fn facts(analysis: &Analysis) -> String {
     let mut out = String::from("\nFacts\n");
     for fact in &analysis.facts.all {
-        let attributes: Vec<String> =
-            fact.attributes.iter().map(|(name, value)| format!("{name}={}", plain(value))).collect();
+        let attributes: Vec<String> = fact.attributes.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let line = format!("  {} {}", fact.kind, attributes.join(" "));
         out.extend(line.chars().filter(|c| !c.is_control()).take(1200));
         out.push('\n');
     }
     out
-}
-
-fn plain(value: &crate::passes::fact::Value) -> String {
-    use crate::passes::fact::Value;
-    match value {
-        Value::Text(text) => format!("{text:?}"),
-        Value::Number(number) => format!("{number}"),
-        Value::Flag(flag) => flag.to_string(),
-        Value::List(list) => format!("{:?}", &list[..list.len().min(6)]),
-    }
 }
 
 #[cfg(test)]

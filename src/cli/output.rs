@@ -1,11 +1,15 @@
 //! What `analyze` and `render` share: how a report is printed, written and turned into an exit status.
 
 use crate::pictures::Picture;
+use crate::policy::{self, Config, Gate};
+use crate::report::markdown::Target;
 use crate::report::model::{Report, Severity};
 use crate::report::terminal::{Style, Verbosity};
 use crate::report::{self, Format, Options, markdown, redact};
+use crate::source::{self, Root, Tree};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
+use jiff::civil::Date;
 use std::cell::OnceCell;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -24,9 +28,30 @@ pub struct Args {
     /// Exit with status 1 when a finding is at least this bad.
     #[arg(long, value_enum, value_name = "SEVERITY")]
     fail_on: Option<Severity>,
-    /// Most characters of a Markdown report.
-    #[arg(long, value_name = "N", default_value_t = markdown::DEFAULT_MAX_CHARS)]
-    max_chars: usize,
+    /// A report.json to compare with: only what is new or worse fails the run.
+    #[arg(long, value_name = "REPORT")]
+    baseline: Option<PathBuf>,
+    /// Thresholds and findings that are allowed; without it postmortem.toml of this folder or the nearest above.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Read no postmortem.toml.
+    #[arg(long, conflicts_with = "config")]
+    no_config: bool,
+    /// The day on which findings must be allowed; without it that of the newest instant in the bundle.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    today: Option<Date>,
+    /// Write Markdown for this place, within its limit.
+    #[arg(long, value_enum, default_value_t = Target::Github)]
+    target: Target,
+    /// Make paths of source files paths of the repository; may be given again.
+    #[arg(long, value_name = "FROM=TO")]
+    source_root: Vec<String>,
+    /// The folder of the sources: the report shows the guilty lines.
+    #[arg(long, value_name = "DIR")]
+    source: Option<PathBuf>,
+    /// Most characters of a Markdown report [default: 30000, or what the target takes].
+    #[arg(long, value_name = "N")]
+    max_chars: Option<usize>,
     /// Mask secrets, addresses and names in the text for the terminal and in JSON too.
     #[arg(long)]
     redact: bool,
@@ -76,8 +101,22 @@ impl Args {
         self.redact || !(self.no_redact || matches!(format, Format::Terminal | Format::Json))
     }
 
-    fn options(&self) -> Options {
-        Options { style: self.style(), max_chars: self.max_chars, fail_on: self.fail_on.unwrap_or(Severity::Warning) }
+    fn options(&self, config: &Config) -> Options {
+        let gate = Gate {
+            fail_on: self.fail_on.or(config.fail_on).unwrap_or(Severity::Warning),
+            min_confidence: config.min_confidence.unwrap_or(0.0),
+        };
+        let usual = if self.target == Target::Github { markdown::DEFAULT_MAX_CHARS } else { self.target.limit() };
+        let max_chars = self.max_chars.or(config.max_chars).unwrap_or(usual);
+        Options { style: self.style(), max_chars, target: self.target, gate }
+    }
+
+    fn config(&self) -> Result<Config> {
+        let found = || Config::find(&std::env::current_dir().ok()?);
+        match self.config.clone().or_else(|| if self.no_config { None } else { found() }) {
+            Some(path) => Config::read(&path),
+            None => Ok(Config::default()),
+        }
     }
 
     fn style(&self) -> Style {
@@ -103,9 +142,24 @@ impl Args {
 }
 
 /// Writes the report to its folder, prints it, and gives the exit status.
-pub fn deliver(report: Report, args: &Args, folder: Option<&Path>, extras: &Extras<'_>) -> Result<u8> {
-    let mut code = failed(&report, args.fail_on);
-    let output = Output { report, masked: OnceCell::new(), args, options: args.options() };
+pub fn deliver(mut report: Report, args: &Args, folder: Option<&Path>, extras: &Extras<'_>) -> Result<u8> {
+    let config = args.config()?;
+    if let Some(path) = &args.baseline {
+        policy::compare(&mut report, &super::render::read(path).context("the baseline")?);
+    }
+    if !config.allow.is_empty() {
+        policy::allow(&mut report, &config.allow, args.today);
+    }
+    let roots =
+        args.source_root.iter().chain(&config.source_root).map(|it| Root::parse(it)).collect::<Result<Vec<_>>>()?;
+    let tree = args.source.as_deref().map(Tree::of).transpose()?;
+    if !roots.is_empty() || tree.is_some() {
+        source::locate(&mut report, &roots, tree.as_ref());
+    }
+    let options = args.options(&config);
+    let asked = args.fail_on.is_some() || config.fail_on.is_some();
+    let mut code = u8::from(asked && options.gate.fails(&report));
+    let output = Output { report, masked: OnceCell::new(), args, options };
     if let Some(folder) = folder
         && let Err(error) = output.write_folder(folder, extras)
     {
@@ -170,11 +224,6 @@ impl Output<'_> {
         }
         Ok(())
     }
-}
-
-fn failed(report: &Report, fail_on: Option<Severity>) -> u8 {
-    let Some(least) = fail_on else { return 0 };
-    u8::from(report.findings.iter().any(|finding| finding.severity >= least && report::counts(finding)))
 }
 
 /// Removes the pictures of an earlier run: the new ones may have other names.

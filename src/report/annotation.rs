@@ -1,6 +1,6 @@
 //! What the outputs for machines share: where a finding is annotated, and what is said of it in plain text.
 
-use super::model::{Finding, Report, Severity, State, Verdict};
+use super::model::{Finding, Report, Severity, Verdict};
 use super::view::{self, Place};
 use super::{text, units};
 
@@ -50,11 +50,6 @@ pub(super) fn in_order(report: &Report) -> Vec<&Finding> {
     rest.sort_by(|a, b| b.severity.cmp(&a.severity).then(b.confidence.total_cmp(&a.confidence)));
     all.extend(rest);
     all
-}
-
-/// Whether a finding is one that a gate looks at: not allowed, and not known from the baseline.
-pub(crate) fn counts(finding: &Finding) -> bool {
-    finding.suppressed.is_none() && finding.state != Some(State::Same)
 }
 
 /// `info`, `warning`, `error` or `critical`, and how sure.

@@ -501,6 +501,7 @@ fn checked(pattern: &str, outcome: &str, category: &str) -> Checked {
         title: pattern.replace('-', " "),
         needs: None,
         command: None,
+        why: (outcome == "not-found").then(|| "group: count is 1, not >=3".into()),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::annotation::{self, level};
 use super::model::{Finding, Report};
 use super::units;
+use crate::policy::is_open;
 
 /// Annotations of a level that GitHub shows of a step; the rest it drops without a word.
 const MOST_OF_A_LEVEL: usize = 10;
@@ -12,7 +13,7 @@ pub fn render(report: &Report) -> String {
     let mut out = String::new();
     let mut shown = [0; 3];
     let mut left = 0;
-    for finding in annotation::in_order(report).into_iter().filter(|finding| annotation::counts(finding)) {
+    for finding in annotation::in_order(report).into_iter().filter(|finding| is_open(finding)) {
         let nth =
             &mut shown[["error", "warning", "note"].iter().position(|it| *it == level(finding.severity)).unwrap_or(2)];
         // The last notice says what was left out.

@@ -1,18 +1,19 @@
 //! A test report in the JUnit form that Jenkins, GitLab and others read: a test case for each pattern that was checked.
 
 use super::annotation;
-use super::model::{Checked, Finding, Report, Severity};
+use super::model::{Checked, Finding, Report};
 use super::text;
+use crate::policy::Gate;
 use std::fmt::Write;
 
-/// Writes the report; findings at least this bad are failures.
-pub fn render(report: &Report, fail_on: Severity) -> String {
+/// Writes the report; findings that stop at the gate are failures.
+pub fn render(report: &Report, gate: &Gate) -> String {
     let findings = annotation::in_order(report);
     let mut cases = String::new();
     let (mut failures, mut skipped) = (0, 0);
     for checked in &report.checked {
         let own: Vec<&Finding> = findings.iter().copied().filter(|it| it.pattern == checked.pattern).collect();
-        let failing = |finding: &&&Finding| finding.severity >= fail_on && annotation::counts(finding);
+        let failing = |finding: &&&Finding| gate.stops(finding);
         let classname = format!("postmortem.{}", checked.category);
         let name = if checked.title.is_empty() { checked.pattern.clone() } else { named(checked) };
         write!(cases, "    <testcase classname=\"{}\" name=\"{}\" time=\"0\"", attribute(&classname), attribute(&name))

@@ -16,12 +16,12 @@ mod text;
 pub mod units;
 mod view;
 
-pub(crate) use annotation::counts;
-
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 #[cfg(test)]
 mod tests;
+
+use crate::policy::Gate;
 
 /// What a report can be written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -49,8 +49,10 @@ pub struct Options {
     pub style: terminal::Style,
     /// For Markdown: the most characters that the text may have.
     pub max_chars: usize,
-    /// For JUnit: findings at least this bad are failures.
-    pub fail_on: model::Severity,
+    /// For Markdown: where it will be read.
+    pub target: markdown::Target,
+    /// For JUnit: which findings are failures.
+    pub gate: Gate,
 }
 
 impl Default for Options {
@@ -58,7 +60,8 @@ impl Default for Options {
         Options {
             style: terminal::Style::default(),
             max_chars: markdown::DEFAULT_MAX_CHARS,
-            fail_on: model::Severity::Warning,
+            target: markdown::Target::Github,
+            gate: Gate { fail_on: model::Severity::Warning, min_confidence: 0.0 },
         }
     }
 }
@@ -67,10 +70,10 @@ impl Default for Options {
 pub fn render(report: &model::Report, format: Format, options: &Options) -> String {
     match format {
         Format::Terminal => terminal::render(report, &options.style),
-        Format::Markdown => markdown::render(report, options.max_chars),
+        Format::Markdown => markdown::render_for(report, options.target, options.max_chars),
         Format::Json => json::render(report),
         Format::Sarif => sarif::render(report),
-        Format::Junit => junit::render(report, options.fail_on),
+        Format::Junit => junit::render(report, &options.gate),
         Format::Github => github::render(report),
         Format::Gitlab => gitlab::render(report),
     }

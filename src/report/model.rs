@@ -501,6 +501,9 @@ pub struct Checked {
     /// How to capture it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
+    /// Why it was not found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// Something that happened.
