@@ -8,4 +8,6 @@ pub mod diagnosis;
 pub mod passes;
 pub mod patterns;
 pub mod pictures;
+pub mod policy;
 pub mod report;
+pub mod source;

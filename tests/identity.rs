@@ -30,5 +30,5 @@ fn one_after_the_other_they_are_lives_of_one() {
     assert_eq!(case.subjects.len(), 1);
     assert_eq!(case.subjects[0].pids, [101, 202]);
     let second = case.signal(0, "process.memory.usage").unwrap().samples[10].t;
-    assert_eq!(case.subjects[0].lives_cut_at, [second]);
+    assert_eq!(case.subjects[0].began_again, [second]);
 }

@@ -117,5 +117,5 @@ fn a_kill_ends_a_life() {
     };
     let log = KILL.replace("[ 2390.24", "2026-11-21T22:00:15.5Z node kernel: [ 2390.24");
     let case = case(&[("status.log", &(status(0..15) + &status(16..30))), ("kern.log", &log)]);
-    assert_eq!(case.subjects[0].lives_cut_at, [began() + 15.5]);
+    assert_eq!(case.subjects[0].killed_at, [began() + 15.5]);
 }

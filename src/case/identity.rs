@@ -103,7 +103,8 @@ pub fn subjects(loose: &[(ArtifactId, Evidence)], paths: &[&str], tables: &Table
                 pids: Vec::new(),
                 cgroups: Vec::new(),
                 joined_because: Vec::new(),
-                lives_cut_at: Vec::new(),
+                began_again: Vec::new(),
+                killed_at: Vec::new(),
             });
             subjects.len() as SubjectId - 1
         });
@@ -124,7 +125,7 @@ pub fn subjects(loose: &[(ArtifactId, Evidence)], paths: &[&str], tables: &Table
         let mut begins: Vec<f64> =
             subject.pids.iter().filter_map(|pid| Some(lives.get(&(*pid, Clock::Wall))?.0)).collect();
         begins.sort_by(f64::total_cmp);
-        subject.lives_cut_at = begins.into_iter().skip(1).collect();
+        subject.began_again = begins.into_iter().skip(1).collect();
     }
     let mut finder = Finder { subjects, by_pid, by_folder: BTreeMap::new(), tables };
     let of = loose.iter().map(|(artifact, evidence)| finder.subject_of(paths[*artifact as usize], evidence)).collect();
@@ -201,7 +202,8 @@ impl Finder<'_> {
             pids: Vec::new(),
             cgroups: Vec::new(),
             joined_because: Vec::new(),
-            lives_cut_at: Vec::new(),
+            began_again: Vec::new(),
+            killed_at: Vec::new(),
         });
         let id = self.subjects.len() as SubjectId - 1;
         self.by_folder.insert(key, id);

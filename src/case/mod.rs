@@ -43,8 +43,10 @@ pub struct Subject {
     pub cgroups: Vec<String>,
     /// Why artifacts were joined.
     pub joined_because: Vec<String>,
-    /// When its later lives were first seen and when lives were ended by a kill, in seconds of the wall clock.
-    pub lives_cut_at: Vec<f64>,
+    /// When its later lives were first seen, in seconds of the wall clock.
+    pub began_again: Vec<f64>,
+    /// When its lives were ended from outside, in seconds of the wall clock.
+    pub killed_at: Vec<f64>,
 }
 
 /// Evidence with its place, subject and time.
@@ -257,7 +259,7 @@ impl Case {
                 _ => false,
             };
             if let Some(Moment { clock: Clock::Wall, t }) = placed.at.filter(|_| ends) {
-                subject.lives_cut_at.push(t);
+                subject.killed_at.push(t);
             }
         }
     }

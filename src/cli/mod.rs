@@ -1,9 +1,13 @@
 //! The command line: one file a verb.
 
 mod analyze;
+mod capture;
 mod explain;
 mod inspect;
+mod output;
 mod patterns;
+mod render;
+mod shell;
 
 use clap::{Parser, Subcommand};
 use std::io::Write;
@@ -12,7 +16,14 @@ use std::process::ExitCode;
 /// Says what went wrong with a Linux process or pod from whatever was captured before it died.
 #[derive(Debug, Parser)]
 #[command(name = "postmortem", version, about, max_term_width = 100, arg_required_else_help = true)]
-#[command(after_help = "Exit status: 0 done; 1 a finding at or above --fail-on; 2 could not do the job.")]
+#[command(after_help = "Examples:
+  postmortem analyze bundle.tar.gz
+  postmortem analyze bundle.tar.gz --format markdown --target jira > ticket.txt
+  postmortem analyze bundle.tar.gz --format sarif --source-root /build=. --fail-on error > findings.sarif
+  postmortem render bundle.tar.gz.postmortem/report.json --format junit
+  postmortem capture-script --pid 4711 > capture.sh
+
+Exit status: 0 done; 1 a finding at or above --fail-on; 2 could not do the job.")]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -22,8 +33,12 @@ struct Cli {
 enum Verb {
     Analyze(analyze::Args),
     Inspect(inspect::Args),
+    Render(render::Args),
+    CaptureScript(capture::Args),
     Patterns(patterns::Args),
     Explain(explain::Args),
+    Completions(shell::Completions),
+    Man(shell::Man),
 }
 
 /// Runs the command and gives its exit status.
@@ -40,8 +55,12 @@ pub fn main() -> ExitCode {
     let result = match cli.verb {
         Verb::Analyze(args) => analyze::run(&args),
         Verb::Inspect(args) => inspect::run(&args),
+        Verb::Render(args) => render::run(&args),
+        Verb::CaptureScript(args) => capture::run(&args),
         Verb::Patterns(args) => patterns::run(&args),
         Verb::Explain(args) => explain::run(&args),
+        Verb::Completions(args) => shell::completions(&args),
+        Verb::Man(args) => shell::man(&args),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -66,6 +66,7 @@ pub fn report(
         events: events(case),
         memory: memory(case, facts),
         profiles: profiles::all(case),
+        redaction: None,
     }
 }
 

@@ -10,7 +10,7 @@ pub mod text;
 use crate::bundle::Bundle;
 use crate::case::Case;
 use crate::passes::fact::{Fact, Facts};
-use crate::patterns::{Outcome, Pattern, check};
+use crate::patterns::{Outcome, Pattern, check, why_not};
 use crate::report::model::{Checked, Finding, NextCapture, NotChecked, RootCause, Severity, Verdict};
 use postmortem_parsers::evidence::Runtime;
 use std::collections::BTreeSet;
@@ -50,7 +50,7 @@ pub fn diagnose(case: &Case, bundle: &Bundle, facts: &Facts, patterns: &[Pattern
             _ if scored.len() > before => "found",
             _ => "not-found",
         };
-        checked.push(row(pattern, word));
+        checked.push(Checked { why: (word == "not-found").then(|| why_not(pattern, facts)), ..row(pattern, word) });
         if word == "not-checked" {
             let row = row(pattern, word);
             not_checked.push(NotChecked {
@@ -86,6 +86,7 @@ fn row(pattern: &Pattern, outcome: &str) -> Checked {
         title: pattern.title.clone(),
         needs: missing.then(|| captures.iter().map(|capture| capture.title.as_str()).collect::<Vec<_>>().join(" or ")),
         command: if missing { captures.first().map(|capture| capture.command.clone()) } else { None },
+        why: None,
     }
 }
 

@@ -130,31 +130,35 @@ impl<'a> Scored<'a> {
         let sites = sites(anchor, facts, &rests_on);
         let fingerprint = fingerprint(case, pattern, anchor, &sites);
         let count = anchor.number("count").filter(|count| *count >= 0.0).map(|count| count as u64);
-        let finding =
-            Finding {
-                id: format!("{}-{}", pattern.id, &fingerprint[..8]),
-                fingerprint,
-                pattern: pattern.id.clone(),
-                category: pattern.category.clone(),
-                severity,
-                confidence: confidence(score),
-                title: fill(&pattern.title, anchor),
-                summary: fill(if hit.summary.is_empty() { &pattern.summary } else { &hit.summary }, anchor),
-                bucket: pattern.bucket.as_ref().map(|bucket| fill(bucket, anchor)).or_else(|| {
-                    if pattern.count_of.is_some() { anchor.text("reason").map(str::to_owned) } else { None }
-                }),
-                count: pattern.count_of.as_ref().and(count),
-                count_of: pattern.count_of.clone(),
-                sites,
-                evidence,
-                against,
-                signals: signals(anchor, facts, &rests_on),
-                remediation: pattern.fix.clone(),
-                references: pattern.references.clone(),
-                subject: Some(subject_id(anchor.subject)),
-                score: parts,
-                explained_by: None,
-            };
+        let finding = Finding {
+            id: format!("{}-{}", pattern.id, &fingerprint[..8]),
+            fingerprint,
+            pattern: pattern.id.clone(),
+            category: pattern.category.clone(),
+            severity,
+            confidence: confidence(score),
+            title: fill(&pattern.title, anchor),
+            summary: fill(if hit.summary.is_empty() { &pattern.summary } else { &hit.summary }, anchor),
+            bucket: pattern
+                .bucket
+                .as_ref()
+                .map(|bucket| fill(bucket, anchor))
+                .or_else(|| if pattern.count_of.is_some() { anchor.text("reason").map(str::to_owned) } else { None }),
+            count: pattern.count_of.as_ref().and(count),
+            count_of: pattern.count_of.clone(),
+            sites,
+            evidence,
+            against,
+            signals: signals(anchor, facts, &rests_on),
+            remediation: pattern.fix.clone(),
+            references: pattern.references.clone(),
+            subject: Some(subject_id(anchor.subject)),
+            score: parts,
+            explained_by: None,
+            source: Vec::new(),
+            state: None,
+            suppressed: None,
+        };
         Some(Scored { pattern, anchor, anchor_index: hit.anchor, rests_on, subject: anchor.subject, score, finding })
     }
 
@@ -249,15 +253,21 @@ fn fingerprint(case: &Case, pattern: &Pattern, anchor: &Fact, sites: &[Site]) ->
     let resource =
         anchor.text("name").or(anchor.text("signal")).or(anchor.text("part")).or(anchor.text("victim")).unwrap_or("");
     let mut hash = Sha256::new();
-    for part in [&pattern.category, runtime, &normalise(place), resource] {
+    for part in [&pattern.category, runtime, &normalise(place), &unnumbered(resource)] {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
     hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A function without what changes from build to build: type arguments, closure numbers, addresses.
+/// A function without what changes from build to build: type arguments, addresses, hashes, and the numbers of closures
+/// (`f.func1.2`, `lambda$f$0`, `f.gowrap1`).
 fn normalise(function: &str) -> String {
+    let function = function.split("+0x").next().unwrap_or("");
+    let function = match function.rsplit_once("::h") {
+        Some((path, hash)) if hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => path,
+        _ => function,
+    };
     let mut out = String::new();
     let mut depth = 0;
     for c in function.chars() {
@@ -265,11 +275,25 @@ fn normalise(function: &str) -> String {
             '[' | '<' => depth += 1,
             ']' | '>' if depth > 0 => depth -= 1,
             _ if depth > 0 => {}
-            c if c.is_ascii_digit() && out.ends_with("func") => {}
+            c if c.is_ascii_digit() && ["func", "gowrap", ".", "$", "$Lambda/"].iter().any(|it| out.ends_with(it)) => {}
             c => out.push(c),
         }
     }
-    out.split("+0x").next().unwrap_or("").to_owned()
+    out.trim_end_matches('.').to_owned()
+}
+
+/// A name without its numbers and addresses: `pool-2-thread-17` is another of `pool-1-thread-3` in the next run.
+fn unnumbered(name: &str) -> String {
+    let mut out = String::new();
+    for part in name.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
+        let word = part.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+        if word.strip_prefix("0x").is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+            out.push_str(&part[word.len()..]);
+        } else {
+            out.extend(part.chars().filter(|c| !c.is_ascii_digit()));
+        }
+    }
+    out
 }
 
 /// Best first: score, impact, tier, fingerprint.
@@ -312,4 +336,21 @@ pub fn drop_rivals(scored: &mut Vec<Scored<'_>>) {
         }
         !rival
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{normalise, unnumbered};
+
+    #[test]
+    fn fingerprints_take_no_numbers_of_a_build_or_a_run() {
+        assert_eq!(normalise("main.serve[...].func2.1"), normalise("main.serve[int].func1.3"));
+        assert_eq!(normalise("com.acme.Foo.lambda$run$0"), normalise("com.acme.Foo.lambda$run$12"));
+        assert_eq!(normalise("app::work::h0123456789abcdef"), "app::work");
+        assert_eq!(normalise("decode_v2+0x1f"), "decode_v2");
+        assert_ne!(normalise("main.send1"), normalise("main.send2"));
+        assert_eq!(unnumbered("pool-1-thread-17"), unnumbered("pool-2-thread-3"));
+        assert_eq!(unnumbered("lock 0x71b9c8"), unnumbered("lock 0x5fffe0"));
+        assert_eq!(unnumbered("go.memory.live_after_gc"), "go.memory.live_after_gc");
+    }
 }

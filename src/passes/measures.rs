@@ -3,7 +3,7 @@
 
 use super::fact::{Cite, Fact, Facts};
 use super::growth::{self, Growth, Verdict};
-use crate::case::{Case, Clock, Sample, Signal, SubjectId};
+use crate::case::{Case, Clock, Sample, Signal, Subject, SubjectId};
 use crate::report::model::Site;
 use crate::report::units;
 use postmortem_parsers::evidence::{EventKind, RecordKind, SeriesKind, Unit};
@@ -49,9 +49,9 @@ fn restarts(case: &Case) -> BTreeMap<(SubjectId, Clock), Vec<f64>> {
         restarts.entry((signal.subject, signal.clock)).or_default().extend(growth::falls(&points));
     }
     for subject in case.subject_ids() {
-        let began = &case.subjects[subject as usize].lives_cut_at;
-        if !began.is_empty() {
-            restarts.entry((subject, Clock::Wall)).or_default().extend(began);
+        let Subject { began_again, killed_at, .. } = &case.subjects[subject as usize];
+        if !(began_again.is_empty() && killed_at.is_empty()) {
+            restarts.entry((subject, Clock::Wall)).or_default().extend(began_again.iter().chain(killed_at));
         }
     }
     for instants in restarts.values_mut() {

@@ -56,6 +56,26 @@ pub enum Condition {
     },
 }
 
+impl std::fmt::Display for Condition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Condition::OneOf(words) => write!(f, "{}", words.join(" or ")),
+            Condition::NoneOf(words) => write!(f, "other than {}", words.join(" and ")),
+            Condition::Is(flag) => write!(f, "{flag}"),
+            Condition::Within { low, above, high, below, of } => {
+                if low.is_finite() && high.is_finite() {
+                    write!(f, "{low}..{high}")?;
+                } else if low.is_finite() {
+                    write!(f, "{}{low}", if *above { ">" } else { ">=" })?;
+                } else {
+                    write!(f, "{}{high}", if *below { "<" } else { "<=" })?;
+                }
+                of.as_ref().map_or(Ok(()), |of| write!(f, " of anchor.{of}"))
+            }
+        }
+    }
+}
+
 /// The conditions of a clause, all of which must hold.
 pub type Where = Vec<(String, Condition)>;
 

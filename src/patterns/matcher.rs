@@ -2,7 +2,7 @@
 
 use super::condition::{Truth, holds, is_chosen};
 use super::{Clause, Join, Pattern};
-use crate::passes::fact::{Cite, Fact, Facts, kind_named};
+use crate::passes::fact::{Cite, Fact, Facts, Value, kind_named};
 
 /// A part of the score of a match.
 #[derive(Clone, Debug)]
@@ -74,6 +74,39 @@ pub fn check(pattern: &Pattern, facts: &Facts) -> Outcome {
         !selects && facts.could_state(&anchor.fact, None)
     });
     if judged || could { Outcome::NotFound } else { Outcome::NotChecked }
+}
+
+/// Why a pattern was not found: the anchor that came nearest and what it lacked.
+pub fn why_not(pattern: &Pattern, facts: &Facts) -> String {
+    let mut nearest: Option<(usize, String)> = None;
+    for fact in &facts.all {
+        for anchor in pattern.anchors.iter().filter(|anchor| anchor.fact == fact.kind) {
+            let lacking: Vec<String> = anchor
+                .conditions
+                .iter()
+                .filter(|one| holds(&vec![(*one).clone()], fact, fact) != Truth::Yes)
+                .map(|(name, condition)| {
+                    let is = fact.attributes.get(name.as_str()).map_or("not known".to_owned(), Value::to_string);
+                    format!("{name} is {is}, not {condition}")
+                })
+                .collect();
+            if nearest.as_ref().is_none_or(|(least, _)| lacking.len() < *least) {
+                let what = fact.text("site").or(fact.text("signal")).or(fact.text("part")).or(fact.text("name"));
+                let what = what.map_or(String::new(), |what| format!(" ({what})"));
+                let why = if lacking.is_empty() {
+                    let ruled_out =
+                        pattern.unless.iter().filter(|it| test(it, usize::MAX, fact, facts).0 == Truth::Yes);
+                    let says: Vec<&str> = ruled_out.map(|it| it.says.as_str()).filter(|it| !it.is_empty()).collect();
+                    if says.is_empty() { "too little speaks for it".to_owned() } else { says.join("; ") }
+                } else {
+                    lacking.join(", ")
+                };
+                nearest = Some((lacking.len(), format!("{}{what}: {why}", fact.kind)));
+            }
+        }
+    }
+    let kinds = || pattern.anchors.iter().map(|anchor| anchor.fact.as_str()).collect::<Vec<_>>().join(" or ");
+    nearest.map_or_else(|| format!("nothing states {}", kinds()), |(_, why)| why)
 }
 
 fn kind_of(clause: &Clause) -> &'static crate::passes::fact::Kind {

@@ -7,7 +7,7 @@ mod matcher;
 
 pub use condition::{Condition, Truth, Where};
 pub use load::{built_in, from_dir, parse};
-pub use matcher::{Match, Outcome, Part, check};
+pub use matcher::{Match, Outcome, Part, check, why_not};
 
 use crate::report::model::Severity;
 

@@ -132,6 +132,7 @@ pub(crate) fn empty(name: &str, verdict: Verdict) -> Report {
         events: vec![],
         memory: vec![],
         profiles: vec![],
+        redaction: None,
     }
 }
 
@@ -324,6 +325,9 @@ fn finding(
         subject: Some("api".into()),
         score: vec![],
         explained_by: None,
+        source: vec![],
+        state: None,
+        suppressed: None,
     }
 }
 
@@ -500,6 +504,7 @@ fn checked(pattern: &str, outcome: &str, category: &str) -> Checked {
         title: pattern.replace('-', " "),
         needs: None,
         command: None,
+        why: (outcome == "not-found").then(|| "group: count is 1, not >=3".into()),
     }
 }
 

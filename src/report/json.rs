@@ -1,13 +1,19 @@
 //! The report as JSON, as docs/report.schema.json describes it.
 
 use super::model::Report;
+use serde::Serialize;
 use serde_json::Value;
 use std::fmt::Write;
 
 /// Pretty JSON in the order of the model's fields, with a final newline.
 pub fn render(report: &Report) -> String {
-    // The model has only string keys and plain values, so this cannot fail; if it ever did, the reader must see why.
-    let value = serde_json::to_value(report).unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }));
+    pretty(report)
+}
+
+/// Pretty JSON without anything that acts on a terminal, with a final newline.
+pub(super) fn pretty(value: &impl Serialize) -> String {
+    // There are only string keys and plain values, so this cannot fail; if it ever did, the reader must see why.
+    let value = serde_json::to_value(value).unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }));
     let mut json = String::new();
     write(&value, 0, &mut json);
     json.push('\n');

@@ -4,9 +4,11 @@
 //! it). Each has a rank; parts are taken by rank until the text is full and stand in the order of the document. So a
 //! cut never leaves a fence, a table or a `<details>` open.
 
+mod dialect;
 mod escape;
 mod parts;
 
+pub use dialect::Target;
 use escape::{code, code_cell, fence, fit, inline, prose};
 use parts::{Document, Left, Section};
 
@@ -46,9 +48,14 @@ mod rank {
 
 /// Writes the report as GitHub-flavoured Markdown of at most `max_chars` characters.
 pub fn render(report: &Report, max_chars: usize) -> String {
-    let max_chars = max_chars.max(MIN_MAX_CHARS);
+    render_for(report, Target::Github, max_chars)
+}
+
+/// Writes the report as this place reads it, in at most `max_chars` characters and never more than the place takes.
+pub fn render_for(report: &Report, target: Target, max_chars: usize) -> String {
+    let max_chars = max_chars.min(target.limit()).max(MIN_MAX_CHARS);
     let causes = view::causes(report);
-    let mut document = Document::default();
+    let mut document = Document::for_target(target);
     lead(&mut document, report, &causes, max_chars);
     root_causes(&mut document, report, &causes);
     what_explains_what(&mut document, report, &causes);
@@ -82,7 +89,12 @@ fn lead(document: &mut Document, report: &Report, causes: &[Cause<'_>], max_char
         None => format!("{word}: {}", view::verdict_meaning(report)),
     };
     document.text(head, rank::VERDICT, format!("# {title}\n\n"));
-    document.text(bundle, rank::NEXT, format!("{}\n\n", bundle_line(report)));
+    let masked = view::masked(report).map_or(String::new(), |masked| format!(" {}", inline(&masked)));
+    document.text(bundle, rank::NEXT, format!("{}{masked}\n\n", bundle_line(report)));
+    let standing = document.section(None, "", "\n");
+    for line in view::standing(report) {
+        document.text(standing, rank::NEXT, format!("- {}\n", fit(&line, 400, inline)));
+    }
 
     match (causes.first(), view::suspected(report)) {
         (Some(Cause { cause, finding: Some(finding), .. }), _) => {
@@ -121,6 +133,13 @@ fn lead_finding(
     }
     if let Some(places) = whereabouts(report, finding, at_most(380), false) {
         document.text(lead, rank::CAUSE, format!("**Where:** {places}\n\n"));
+    }
+    if let Some(place) = finding.source.iter().find(|place| !place.lines.is_empty()) {
+        let guilty = |number: u32| if Some(number) == place.line { '>' } else { ' ' };
+        let lines: Vec<String> =
+            place.lines.iter().map(|(number, line)| format!("{} {number:>5}  {line}", guilty(*number))).collect();
+        let place = code(&text::cut_middle(&text::visible(&view::source_place(place)), 120));
+        document.text(lead, rank::LEAD_EVIDENCE, format!("{place}\n\n{}\n", fence("text", &lines)));
     }
     let evidence = document.section(None, "**Evidence**\n\n", "\n");
     for line in finding.evidence.iter().take(LEAD_EVIDENCE) {

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// The value of [`Report::schema`].
 pub const SCHEMA: &str = "postmortem.report/1";
@@ -51,6 +52,16 @@ pub struct Report {
     /// Stack profiles.
     #[serde(default)]
     pub profiles: Vec<ProfileInfo>,
+    /// What was masked; null: nothing was.
+    #[serde(default)]
+    pub redaction: Option<Redaction>,
+}
+
+/// What was masked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redaction {
+    /// How many values of each kind were masked, repetitions included.
+    pub counts: BTreeMap<String, u64>,
 }
 
 /// Name and version of the program.
@@ -141,7 +152,7 @@ pub enum Verdict {
 }
 
 /// How bad.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing.
@@ -258,6 +269,50 @@ pub struct Finding {
     pub score: Vec<ScorePart>,
     /// Finding that it is a symptom of.
     pub explained_by: Option<String>,
+    /// Its places in the repository, the best first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub source: Vec<SourcePlace>,
+    /// Against the baseline; null without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
+    /// Why it is allowed; null: it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppressed: Option<Suppressed>,
+}
+
+/// A place of a finding in the repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourcePlace {
+    /// As the artifact prints it.
+    pub function: String,
+    /// Path from the root of the repository.
+    pub path: String,
+    /// Line, from 1.
+    pub line: Option<u32>,
+    /// The line and those around it, each with its number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<(u32, String)>,
+}
+
+/// A finding beside those of the baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// The baseline does not have it.
+    New,
+    /// The baseline has it with a lower severity.
+    Worse,
+    /// The baseline has it.
+    Same,
+}
+
+/// Why a finding is allowed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suppressed {
+    /// The reason that the configuration gives.
+    pub reason: String,
+    /// Last day on which it is allowed.
+    pub until: Option<String>,
 }
 
 /// A cause, ranked.
@@ -452,6 +507,9 @@ pub struct Checked {
     /// How to capture it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
+    /// Why it was not found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// Something that happened.

@@ -14,7 +14,7 @@ pub enum Verbosity {
     Normal,
     /// Everything that a person may want.
     Verbose,
-    /// With the parts of each confidence and the lines around each excerpt.
+    /// With the parts of each confidence, and why each pattern was not found.
     Debug,
 }
 
@@ -342,6 +342,13 @@ impl<'a> Screen<'a> {
         self.and_more(self.report.next_captures.len(), self.limits.next);
         self.not_checked();
         self.warnings();
+        self.not_found();
+        for (index, line) in view::standing(self.report).iter().enumerate() {
+            self.row(if index == 0 { "Policy" } else { "" }, line, 2);
+        }
+        if let Some(masked) = view::masked(self.report) {
+            self.row("Redacted", &masked, 2);
+        }
         while self.out.ends_with("\n\n") {
             self.out.pop();
         }
@@ -366,6 +373,18 @@ impl<'a> Screen<'a> {
         }
     }
 
+    /// Why each pattern that could be judged was not found.
+    fn not_found(&mut self) {
+        if self.verbosity < Verbosity::Debug {
+            return;
+        }
+        let of = self.report.checked.iter().filter(|checked| checked.outcome == "not-found");
+        for (index, checked) in of.enumerate() {
+            let why = checked.why.as_deref().unwrap_or("not known why");
+            self.row(if index == 0 { "Not found" } else { "" }, &format!("{}: {why}", checked.pattern), 3);
+        }
+    }
+
     fn warnings(&mut self) {
         for (index, warning) in self.report.warnings.iter().take(self.limits.warnings).enumerate() {
             let place = match (&warning.artifact, warning.line) {
@@ -385,6 +404,7 @@ impl<'a> Screen<'a> {
         self.paragraph(2, &finding.title, 2, Some(Paint::Bold));
         self.prose("", view::beyond_title(&finding.title, summary), self.limits.summary_lines);
         self.whereabouts(finding);
+        self.source(finding);
         self.evidence("Evidence", &finding.evidence, self.limits.evidence);
         self.evidence("Against", &finding.against, self.limits.against);
         if self.verbosity == Verbosity::Debug {
@@ -401,6 +421,19 @@ impl<'a> Screen<'a> {
         self.evidence("Evidence", &finding.evidence, 1);
         if !symptoms.is_empty() {
             self.row("Explains", &units::counted(symptoms.len() as u64, "symptom", "symptoms"), 1);
+        }
+    }
+
+    /// The guilty lines of the first place that is in the repository.
+    fn source(&mut self, finding: &Finding) {
+        let Some(place) = finding.source.iter().find(|place| !place.lines.is_empty()) else { return };
+        let guilty = place.line.unwrap_or(0);
+        let near = if self.verbose() { u32::MAX } else { 1 };
+        self.row("Source", &view::source_place(place), 1);
+        for (number, line) in place.lines.iter().filter(|(number, _)| number.abs_diff(guilty) <= near) {
+            let mark = if *number == guilty { '>' } else { ' ' };
+            let line = format!("{mark} {number:>5}  {}", text::visible(line));
+            self.labelled("", &text::cut_end(&line, self.width.saturating_sub(LABEL)));
         }
     }
 

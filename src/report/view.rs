@@ -1,7 +1,7 @@
 //! What every renderer for people needs to know of a report: what belongs together, and how to say it.
 //! Texts are as the report has them: the renderer makes them harmless.
 
-use super::model::{EvidenceLine, Finding, Report, RootCause, Severity, Site, Trend, Verdict};
+use super::model::{EvidenceLine, Finding, Report, RootCause, Severity, Site, SourcePlace, State, Trend, Verdict};
 use super::units;
 
 /// A root cause with its finding.
@@ -90,6 +90,46 @@ pub(crate) fn place(evidence: &EvidenceLine) -> String {
         Some(line) => format!("{}:{line}", evidence.artifact),
         None => evidence.artifact.clone(),
     }
+}
+
+/// How the findings of warning and above stand to the baseline, and what is allowed, a line each.
+pub(crate) fn standing(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
+    let of = |state: State| {
+        let loud = report.findings.iter().filter(|it| it.severity >= Severity::Warning && it.state == Some(state));
+        loud.map(|finding| finding.id.as_str()).collect::<Vec<_>>()
+    };
+    if report.findings.iter().any(|finding| finding.state.is_some()) {
+        let (new, worse) = (of(State::New), of(State::Worse));
+        let named = |ids: &[&str]| if ids.is_empty() { String::new() } else { format!(" ({})", some_of(ids, 4)) };
+        lines.push(format!(
+            "beside the baseline {} new{}, {} worse{}, {} known",
+            new.len(),
+            named(&new),
+            worse.len(),
+            named(&worse),
+            of(State::Same).len()
+        ));
+    }
+    for finding in &report.findings {
+        if let Some(suppressed) = &finding.suppressed {
+            let until = suppressed.until.as_ref().map_or(String::new(), |until| format!(", until {until}"));
+            lines.push(format!("{} is allowed{until}: {}", finding.id, suppressed.reason));
+        }
+    }
+    lines
+}
+
+/// `internal/hub/hub.go:41`.
+pub(crate) fn source_place(place: &SourcePlace) -> String {
+    place.line.map_or_else(|| place.path.clone(), |line| format!("{}:{line}", place.path))
+}
+
+/// What was masked: `Masked: 2 ip, 3 secret (--no-redact shows them).`
+pub(crate) fn masked(report: &Report) -> Option<String> {
+    let counts = &report.redaction.as_ref()?.counts;
+    let kinds: Vec<String> = counts.iter().map(|(kind, count)| format!("{} {kind}", units::count(*count))).collect();
+    (!kinds.is_empty()).then(|| format!("Masked: {} (--no-redact shows them).", kinds.join(", ")))
 }
 
 /// Number and size of what was given.

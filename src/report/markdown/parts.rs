@@ -1,5 +1,7 @@
 //! A text of parts with ranks that fits a limit.
 
+use super::dialect::Target;
+
 /// What is lost when a part is left out.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Left {
@@ -47,6 +49,7 @@ struct Part {
 /// Parts in the order of the text. A section is written only if one of its parts is.
 #[derive(Default)]
 pub(super) struct Document {
+    target: Target,
     sections: Vec<SectionText>,
     parts: Vec<Part>,
 }
@@ -55,15 +58,20 @@ pub(super) struct Document {
 const FOOTER: usize = 150;
 
 impl Document {
+    /// An empty text for a place.
+    pub(super) fn for_target(target: Target) -> Document {
+        Document { target, ..Document::default() }
+    }
+
     /// Adds a section; its parent's opening goes before it. Only a section without children may have a closing.
     pub(super) fn section(&mut self, parent: Option<Section>, open: &str, close: &str) -> Section {
-        self.sections.push(SectionText { parent, open: open.to_owned(), close: close.to_owned() });
+        self.sections.push(SectionText { parent, open: self.target.write(open), close: self.target.write(close) });
         Section(self.sections.len() - 1)
     }
 
     /// Adds a part whose loss is a finding or evidence lost.
     pub(super) fn part(&mut self, section: Section, rank: u8, text: String, left: Left) {
-        self.parts.push(Part { section, rank, text, left });
+        self.parts.push(Part { section, rank, text: self.target.write(&text), left });
     }
 
     /// Adds any other part.

@@ -1,0 +1,168 @@
+# What a sick process can still tell, gently: nothing is installed, no process is stopped or changed, every file is
+# bounded. It ends in one archive for `postmortem analyze`. Read it before you run it.
+#
+# Environment: OUT, name of the folder and the archive; URL, base of the admin port (http://127.0.0.1:6060) where it
+# is not found by itself; JAVA_HISTOGRAM=1 for a class histogram (it walks the heap).
+
+SAMPLES=$((MINUTES * 4))     # one each 15 seconds
+[ "$SAMPLES" -ge 2 ] || SAMPLES=2
+PAUSE=15
+MOST_BYTES=67108864          # of one file
+MOST_GOROUTINES=10000        # above, only the grouped dump is taken: the full one stops the world for long
+OUT=${OUT:-postmortem-$(date -u +%Y%m%dT%H%M%SZ)}
+URL=${URL:-}
+
+now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
+say() { echo "capture: $*" >&2; }
+
+# Runs a command where the process is.
+if [ -n "$POD" ]; then
+    on() { kubectl exec ${NAMESPACE:+-n "$NAMESPACE"} "$POD" ${CONTAINER:+-c "$CONTAINER"} -- sh -c "$1" 2>/dev/null; }
+else
+    on() { sh -c "$1" 2>/dev/null; }
+fi
+
+# Keeps what a command prints in a file: keep FILE COMMAND. Nothing printed, no file.
+keep() {
+    on "$2" </dev/null | head -c "$MOST_BYTES" >"$OUT/$1"
+    [ -s "$OUT/$1" ] || rm -f "$OUT/$1"
+}
+
+# Adds a sample to a file, under its time and the command: sample FILE COMMAND.
+sample() {
+    set -- "$1" "$2" "$(on "$2" </dev/null | head -c 1048576)"
+    [ -n "$3" ] && printf '=== %s ===\n$ %s\n%s\n' "$(now)" "$2" "$3" >>"$OUT/$1"
+}
+
+# Prints a page of the process's own HTTP port.
+fetch() { echo "curl -sf -m 60 '$URL$1' || wget -q -T 60 -O - '$URL$1'"; }
+
+# --- who it is -------------------------------------------------------------------------------------------------------
+
+if [ -z "$PID" ] && [ -z "$POD" ]; then
+    say "give --pid or --pod"
+    exit 2
+fi
+PID=${PID:-1}
+if ! on "test -d /proc/$PID" </dev/null; then
+    say "there is no process $PID${POD:+ in $POD}"
+    exit 2
+fi
+mkdir -p "$OUT" || exit 2
+say "process $PID${POD:+ in $POD}, $SAMPLES samples in about $MINUTES min, into $OUT"
+
+EXE=$(on "readlink /proc/$PID/exe" </dev/null)
+# A Go binary says so: SIGQUIT would end it, and it may have an admin port.
+case $EXE in
+    */java) RUNTIME=java ;;
+    */python*) RUNTIME=python ;;
+    *) RUNTIME=other ;;
+esac
+
+# The ports that the process itself listens on, with its sockets from /proc: no ss or lsof is needed.
+ports() {
+    on "ls -l /proc/$PID/fd | sed -n 's/.*socket:\[\([0-9]*\)\].*/\1/p' >/tmp/.pm-\$\$; cat /proc/$PID/net/tcp /proc/$PID/net/tcp6 | while read -r _ local _ state _ _ _ _ _ inode _; do [ \"\$state\" = 0A ] && grep -qx \"\$inode\" /tmp/.pm-\$\$ && echo \"\${local##*:}\"; done; rm -f /tmp/.pm-\$\$" </dev/null | sort -u
+}
+
+if [ -z "$URL" ]; then
+    for hex in $(ports); do
+        URL=http://127.0.0.1:$((0x$hex))
+        on "$(fetch /debug/pprof/)" </dev/null | grep -q goroutine && break
+        on "$(fetch /metrics)" </dev/null | grep -q '^# TYPE' && break
+        URL=
+    done
+fi
+[ -n "$URL" ] && say "admin port: $URL"
+
+# The folder of its control group: version 2 has one, version 1 one for each controller.
+group() { on "sed -n 's/^[0-9]*:$1:\(.*\)/\1/p' /proc/$PID/cgroup | head -n 1" </dev/null; }
+V2=/sys/fs/cgroup$(group '')
+on "test -f '$V2/memory.current'" </dev/null || V2=/sys/fs/cgroup
+V1=/sys/fs/cgroup/memory$(group '[a-z,]*memory[a-z,]*')
+on "test -f '$V1/memory.stat'" </dev/null || V1=/sys/fs/cgroup/memory
+C1=/sys/fs/cgroup/cpu$(group '[a-z,]*cpu[a-z,]*')
+on "test -f '$C1/cpu.stat'" </dev/null || C1=/sys/fs/cgroup/cpu
+
+# --- once ------------------------------------------------------------------------------------------------------------
+
+keep environ.txt "tr '\\0' '\\n' </proc/$PID/environ | grep -E '^(GOGC|GOMEMLIMIT|GOMAXPROCS|GODEBUG|JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|MALLOC_[A-Z_]*)='"
+keep dmesg.txt 'dmesg | tail -n 5000'
+if [ -n "$POD" ]; then
+    kubectl describe pod ${NAMESPACE:+-n "$NAMESPACE"} "$POD" >"$OUT/describe-pod.txt" 2>/dev/null
+    for last in '' --previous; do
+        kubectl logs ${NAMESPACE:+-n "$NAMESPACE"} "$POD" ${CONTAINER:+-c "$CONTAINER"} $last --timestamps \
+            --limit-bytes="$MOST_BYTES" >"$OUT/pod$last.log" 2>/dev/null || rm -f "$OUT/pod$last.log"
+    done
+fi
+
+# --- dumps: at the start, in the middle and at the end ------------------------------------------------------------------
+
+dump() {
+    if [ -n "$URL" ]; then
+        keep "goroutine-debug1-$1.txt" "$(fetch '/debug/pprof/goroutine?debug=1')"
+        total=$(sed -n '1s/goroutine profile: total \([0-9]*\).*/\1/p' "$OUT/goroutine-debug1-$1.txt" 2>/dev/null)
+        if [ "${total:-0}" -gt "$MOST_GOROUTINES" ]; then
+            say "$total goroutines: no full dump"
+        elif [ -n "$total" ]; then
+            keep "goroutine-$1.txt" "$(fetch '/debug/pprof/goroutine?debug=2')"
+        fi
+        [ -n "$total" ] && keep "heap-$1.pb.gz" "$(fetch /debug/pprof/heap)"
+    fi
+    case $RUNTIME in
+        java)
+            if on 'command -v jcmd' </dev/null >/dev/null; then
+                keep "jstack-$1.txt" "jcmd $PID Thread.print -l"
+                keep "heap_info-$1.txt" "jcmd $PID GC.heap_info"
+                keep "nmt-$1.txt" "jcmd $PID VM.native_memory summary | grep -v 'not enabled'"
+                [ -n "${JAVA_HISTOGRAM:-}" ] && keep "histo-$1.txt" "jcmd $PID GC.class_histogram -all"
+            else
+                # The virtual machine prints its threads into its own log.
+                on "kill -3 $PID" </dev/null
+            fi
+            ;;
+        python) keep "pyspy-$1.json" "py-spy dump --json --pid $PID" ;;
+        *)
+            # A debugger stops the process while it reads: only where nothing gentler answers.
+            [ -f "$OUT/goroutine-debug1-$1.txt" ] || keep "gdb-$1.txt" "timeout 30 gdb -p $PID -batch -ex 'thread apply all bt'"
+            ;;
+    esac
+}
+
+# --- samples ---------------------------------------------------------------------------------------------------------
+
+round() {
+    sample status.log "cat /proc/$PID/status"
+    sample fds.log "ls -l /proc/$PID/fd | head -n 20000"
+    for file in memory.current memory.max memory.high memory.events memory.stat memory.pressure pids.current pids.max; do
+        sample cgroup.log "cat $V2/$file"
+    done
+    for file in memory.usage_in_bytes memory.limit_in_bytes memory.failcnt memory.oom_control memory.stat; do
+        sample cgroup.log "cat $V1/$file"
+    done
+    for dir in "$V2" "$C1"; do
+        sample cpu.log "cat $dir/cpu.stat"
+    done
+    sample cpu.log "cat $V2/cpu.max"
+    sample pressure.log 'cat /proc/pressure/cpu'
+    sample pressure.log 'cat /proc/pressure/io'
+    if [ -n "$URL" ]; then
+        set -- "$(on "$(fetch /metrics)" </dev/null | head -c 8388608)"
+        [ -n "$1" ] && printf '# scrape %s\n%s\n' "$(now)" "$1" >>"$OUT/metrics.txt"
+    fi
+}
+
+dump 1
+nth=1
+while [ "$nth" -le "$SAMPLES" ]; do
+    round
+    [ "$nth" -eq $(((SAMPLES + 1) / 2)) ] && dump 2
+    # What is already there is worth more than the rest of a long run.
+    [ "$(du -sk "$OUT" | cut -f 1)" -gt 1048576 ] && say "1 GiB captured: that is enough" && break
+    [ "$nth" -lt "$SAMPLES" ] && sleep "$PAUSE"
+    on "test -d /proc/$PID" </dev/null || { say "the process ended"; break; }
+    nth=$((nth + 1))
+done
+dump 3
+keep dmesg.txt 'dmesg | tail -n 5000'
+
+tar -czf "$OUT.tar.gz" "$OUT" && rm -rf "$OUT" && say "wrote $OUT.tar.gz" && echo "$OUT.tar.gz"
