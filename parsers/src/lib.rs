@@ -4,6 +4,7 @@
 //! [`evidence`], with the line number of each piece and a [`evidence::Note`] for whatever was odd. Parsing never fails.
 
 pub mod evidence;
+pub mod inferno;
 pub mod lines;
 pub mod tables;
 pub mod time;

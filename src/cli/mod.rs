@@ -2,6 +2,7 @@
 
 mod analyze;
 mod explain;
+mod fold;
 mod inspect;
 mod patterns;
 
@@ -24,6 +25,7 @@ enum Verb {
     Inspect(inspect::Args),
     Patterns(patterns::Args),
     Explain(explain::Args),
+    Fold(fold::Args),
 }
 
 /// Runs the command and gives its exit status.
@@ -42,6 +44,7 @@ pub fn main() -> ExitCode {
         Verb::Inspect(args) => inspect::run(&args),
         Verb::Patterns(args) => patterns::run(&args),
         Verb::Explain(args) => explain::run(&args),
+        Verb::Fold(args) => fold::run(&args),
     };
     match result {
         Ok(code) => ExitCode::from(code),
