@@ -5,7 +5,9 @@
 //! text behind the address, which never changes what the frame is, and parsed only where that is new.
 
 use crate::evidence::{Claims, Evidence, Parsed, Profile, ProfileKind, When};
+use crate::interned::Names;
 use crate::lines::{LineNo, Lines, decimal, hexadecimal, rsplit_once, split_once, words};
+use crate::perf_frames::{FrameLines, behind_address};
 use crate::sampling::{Oddity, ProfileRows, RawFrames, RawThread};
 use crate::tables::{Frame, FrameId, FrameKind, Tables};
 use crate::{Format, Hint, Shape, Sniff};
@@ -419,6 +421,11 @@ struct Reader<'a> {
     /// The sample whose frames are being read, innermost first.
     open: Option<OpenSample<'a>>,
     frames: Vec<FrameId>,
+    /// Distinct callers by the texts of their lines, and their frames.
+    callers: Names,
+    caller_frames: Vec<FrameId>,
+    caller_ends: Vec<usize>,
+    texts: Vec<u8>,
     /// The only frame of the open sample stood on its event line.
     inline: bool,
     profiles: Vec<ProfileRows<'a>>,
@@ -438,6 +445,10 @@ impl<'a> Reader<'a> {
             raw: RawFrames::default(),
             open: None,
             frames: Vec::new(),
+            callers: Names::default(),
+            caller_frames: Vec::new(),
+            caller_ends: Vec::new(),
+            texts: Vec::new(),
             inline: false,
             profiles: Vec::new(),
             by_event: FxHashMap::default(),
@@ -460,10 +471,39 @@ impl<'a> Reader<'a> {
                 self.frame_below(text, lines, tables);
             } else {
                 self.other(line, lines, tables);
+                if self.open.is_some() && self.frames.is_empty() {
+                    self.whole_sample(lines, tables);
+                }
             }
         }
         self.cut = self.open.is_some() && !lines.ended_with_newline();
         self.close(tables);
+    }
+
+    /// Reads the frames of the open sample at once, where its callers were seen before or its lines are plain.
+    fn whole_sample(&mut self, lines: &mut Lines<'a>, tables: &mut Tables) {
+        let mut texts = std::mem::take(&mut self.texts);
+        if let Some(sample) = FrameLines::take(lines.rest(), &mut texts) {
+            self.plain_frame(sample.innermost, tables);
+            let known = self.callers.find(&texts).unwrap_or_else(|| {
+                sample.callers.split(|byte| *byte == b'\n').for_each(|line| self.plain_frame(line, tables));
+                self.caller_frames.extend_from_slice(&self.frames[1..]);
+                self.caller_ends.push(self.caller_frames.len());
+                self.frames.truncate(1);
+                self.callers.index_of(&texts)
+            });
+            let start = known.checked_sub(1).map_or(0, |before| self.caller_ends[before as usize]);
+            self.frames.extend_from_slice(&self.caller_frames[start..self.caller_ends[known as usize]]);
+            lines.skip_lines(sample.bytes, sample.lines);
+            self.close(tables);
+        }
+        self.texts = texts;
+    }
+
+    fn plain_frame(&mut self, line: &'a [u8], tables: &mut Tables) {
+        if let Some(text) = behind_address(line) {
+            self.frames.push(self.raw.get(text, |text| frame(text, tables)));
+        }
     }
 
     /// Any line but an indented frame of the open sample.

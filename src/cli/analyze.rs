@@ -9,7 +9,8 @@ use crate::report::terminal::{Style, Verbosity};
 use crate::report::{self, Format, Options, json, markdown, units};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use std::io::{IsTerminal, Write};
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -196,7 +197,9 @@ fn write_folder(folder: &Path, analysis: &Analysis, max_chars: usize) -> Result<
     put("report.json", &json::render(&analysis.report))?;
     put("report.md", &markdown::render(&analysis.report, max_chars))?;
     for picture in pictures::all(&analysis.case) {
-        put(&format!("folded/{}.folded", picture.stem), &picture.folded)?;
+        let name = format!("folded/{}.folded", picture.stem);
+        let mut file = BufWriter::new(File::create(folder.join(&name)).with_context(|| name.clone())?);
+        picture.folded.write(&mut file).and_then(|()| file.flush()).context(name)?;
         if let Some(svg) = &picture.svg {
             put(&format!("flamegraphs/{}.svg", picture.stem), svg)?;
         }

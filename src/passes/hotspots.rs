@@ -7,8 +7,9 @@ use super::threads::site;
 use crate::case::{Case, Placed};
 use crate::report::units;
 use postmortem_parsers::evidence::{Profile, ProfileKind, Runtime};
-use postmortem_parsers::tables::FrameId;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use postmortem_parsers::tables::{FrameId, Sym};
+use rustc_hash::FxHashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The word for what a profile sampled.
 pub fn kind_word(kind: ProfileKind) -> &'static str {
@@ -44,30 +45,41 @@ impl Shares {
     /// Sums up a profile.
     pub fn of(case: &Case, profile: &Profile) -> Shares {
         let mut shares = Shares::default();
-        let mut seen: HashSet<FrameId> = HashSet::new();
-        // Frames that differ by line alone are one function.
-        let mut canonical: HashMap<&str, FrameId> = HashMap::new();
-        for row in &profile.rows {
+        let tables = &case.tables;
+        // Frames that differ by line alone are one function: the first that has its name stands for it.
+        let mut canonical: Vec<Option<FrameId>> = vec![None; tables.frame_count()];
+        let mut named: FxHashMap<Sym, FrameId> = FxHashMap::default();
+        let (mut own, mut through) = (vec![0.0; tables.frame_count()], vec![0.0; tables.frame_count()]);
+        // The row in which a function was seen last: it counts once a stack.
+        let mut seen = vec![0usize; tables.frame_count()];
+        for (nth, row) in profile.rows.iter().enumerate() {
             shares.total += row.weight;
             shares.samples = shares.samples.saturating_add(row.samples);
-            let frames = case.tables.stack_frames(row.stack);
+            let frames = tables.stack_frames(row.stack);
             if frames.len() <= 1 {
                 shares.broken += row.weight;
             }
-            seen.clear();
             for (depth, &frame) in frames.iter().enumerate() {
-                let name = case.tables.function(frame);
-                let frame = *canonical.entry(name).or_insert(frame);
+                let function = *canonical[frame.index()]
+                    .get_or_insert_with(|| *named.entry(tables.get_frame(frame).function).or_insert(frame));
                 if depth == 0 {
-                    *shares.own.entry(frame).or_default() += row.weight;
+                    own[function.index()] += row.weight;
+                    let name = tables.function(function);
                     if name.is_empty() || name == "[unknown]" {
                         shares.unknown += row.weight;
                     }
                 }
-                if seen.insert(frame) {
-                    *shares.through.entry(frame).or_default() += row.weight;
+                if seen[function.index()] <= nth {
+                    seen[function.index()] = nth + 1;
+                    through[function.index()] += row.weight;
                 }
             }
+        }
+        for &function in named.values() {
+            if own[function.index()] != 0.0 {
+                shares.own.insert(function, own[function.index()]);
+            }
+            shares.through.insert(function, through[function.index()]);
         }
         shares
     }
@@ -163,15 +175,19 @@ fn callers(case: &Case, profile: &Profile, culprit: &str) -> Vec<crate::report::
 
 /// Weight by the innermost user function of each stack, else by the innermost function.
 fn innermost_users<'a>(case: &'a Case, profile: &Profile) -> BTreeMap<&'a str, (FrameId, f64)> {
-    let mut weights: BTreeMap<&str, (FrameId, f64)> = BTreeMap::new();
+    let mut user: Vec<Option<bool>> = vec![None; case.tables.frame_count()];
+    let mut weights: FxHashMap<Sym, (FrameId, f64)> = FxHashMap::default();
     for row in &profile.rows {
         let frames = case.tables.stack_frames(row.stack);
-        let user = frames.iter().copied().find(|&frame| code::is_user(&case.tables, frame, Runtime::Unknown));
-        if let Some(frame) = user.or(frames.first().copied()) {
-            weights.entry(case.tables.function(frame)).or_insert((frame, 0.0)).1 += row.weight;
+        let mut is_user = |frame: FrameId| {
+            *user[frame.index()].get_or_insert_with(|| code::is_user(&case.tables, frame, Runtime::Unknown))
+        };
+        let innermost = frames.iter().copied().find(|&frame| is_user(frame));
+        if let Some(frame) = innermost.or(frames.first().copied()) {
+            weights.entry(case.tables.get_frame(frame).function).or_insert((frame, 0.0)).1 += row.weight;
         }
     }
-    weights
+    weights.into_iter().map(|(function, weight)| (case.tables.text(function), weight)).collect()
 }
 
 /// Functions at the root of every stack of a thread.

@@ -2,17 +2,6 @@
 
 use std::borrow::Cow;
 
-/// The text behind the address of a line as perf writes it, a tab and the address in sixteen columns; other lines are
-/// not known by their text alone.
-pub(super) fn behind_address(line: &[u8]) -> Option<&[u8]> {
-    let (head, text) = line.split_first_chunk::<18>()?;
-    let columns: &[u8; 16] = head[1..17].first_chunk()?;
-    let padding = columns.iter().take_while(|byte| **byte == b' ').count();
-    let blanks = columns.iter().filter(|byte| **byte == b' ').count();
-    let plain = columns.iter().fold(true, |plain, byte| plain & (0x20..0x7f).contains(byte));
-    (head[0] == b'\t' && head[17] == b' ' && plain && blanks == padding && padding < 16).then_some(text)
-}
-
 /// Options that change the names of frames.
 pub(super) struct Rules {
     pub(super) addrs: bool,

@@ -6,13 +6,13 @@
 
 mod frame;
 mod header;
-mod names;
 mod text;
 
+use crate::interned::{Names, RecentBytes, Sequences};
+use crate::perf_frames::{FrameLines, behind_address};
 use frame::Rules;
 use header::Header;
-use memchr::{memchr, memchr_iter, memmem};
-use names::{Names, RecentBytes, Sequences};
+use memchr::memchr;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 
@@ -77,9 +77,6 @@ pub fn last_cut(text: &[u8]) -> Option<usize> {
     }
     None
 }
-
-/// Ends of samples are looked for in this many bytes; longer samples are read line by line.
-const LONGEST_SAMPLE: usize = 64 << 10;
 
 /// Whose samples: an index into [`Folder::processes`].
 type Process = u32;
@@ -162,40 +159,26 @@ impl Folder {
     /// Counts the frames that follow a header as a whole, and says how many bytes these are; 0: they must be read line
     /// by line.
     fn sample(&mut self, text: &[u8]) -> usize {
-        let window = &text[..text.len().min(LONGEST_SAMPLE)];
-        let Some(end) = memmem::find(window, b"\n\n") else { return 0 };
-        let sample = &window[..end];
-        let innermost_end = memchr(b'\n', sample).unwrap_or(end);
-        if !self.texts_of(&sample[innermost_end..]) || sample.starts_with(b"#") {
-            return 0;
-        }
-        let Some(innermost) = self.frames_of(&sample[..innermost_end]) else { return 0 };
+        let mut texts = std::mem::take(&mut self.texts);
+        let sample = FrameLines::take(text, &mut texts).filter(|_| !self.options.addrs);
+        let bytes = sample.map_or(0, |sample| self.count_sample(&sample, &texts));
+        self.texts = texts;
+        bytes
+    }
+
+    fn count_sample(&mut self, sample: &FrameLines<'_>, texts: &[u8]) -> usize {
+        let Some(innermost) = self.frames_of(sample.innermost) else { return 0 };
         let java = usize::from(self.java[self.open.process as usize]);
-        let callers = match self.recent[java].get(&self.texts) {
+        let callers = match self.recent[java].get(texts) {
             Some(stack) => stack,
             None => {
-                let stack = self.callers_of(sample.get(innermost_end + 1..).unwrap_or_default());
-                self.recent[java].insert(&self.texts, stack);
+                let stack = self.callers_of(sample.callers);
+                self.recent[java].insert(texts, stack);
                 stack
             }
         };
         self.count(innermost, callers);
-        end + 2
-    }
-
-    /// Gathers the texts of lines behind their addresses; false: some are not known by their text alone.
-    fn texts_of(&mut self, lines: &[u8]) -> bool {
-        self.texts.clear();
-        let mut ends = memchr_iter(b'\n', lines).skip(1).chain([lines.len()]);
-        let mut start = 1;
-        while start < lines.len() {
-            let Some(end) = ends.next() else { return false };
-            let Some(text) = frame::behind_address(&lines[start..end]) else { return false };
-            self.texts.extend_from_slice(text);
-            self.texts.push(b'\n');
-            start = end + 1;
-        }
-        !self.options.addrs
+        sample.bytes
     }
 
     fn callers_of(&mut self, lines: &[u8]) -> Stack {
@@ -214,7 +197,7 @@ impl Folder {
     /// The frames of a line below a header; `None`: it is blank.
     fn frames_of(&mut self, line: &[u8]) -> Option<Stack> {
         let java = usize::from(self.java[self.open.process as usize]);
-        let text = frame::behind_address(line);
+        let text = behind_address(line);
         if let Some(text) = text
             && let Some(known) = self.lines[java].find(text)
         {

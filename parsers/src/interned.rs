@@ -19,16 +19,16 @@ struct Entry {
 }
 
 /// Distinct slices by index, in order of first sight.
-pub(super) struct Interned<T> {
+pub(crate) struct Interned<T> {
     items: Vec<T>,
     ends: Vec<usize>,
     table: HashTable<Entry>,
 }
 
 /// Distinct texts.
-pub(super) type Names = Interned<u8>;
+pub(crate) type Names = Interned<u8>;
 /// Distinct lists of numbers.
-pub(super) type Sequences = Interned<u32>;
+pub(crate) type Sequences = Interned<u32>;
 
 impl<T> Default for Interned<T> {
     fn default() -> Self {
@@ -38,24 +38,24 @@ impl<T> Default for Interned<T> {
 
 impl<T: Copy + Eq + Hash> Interned<T> {
     /// The slice of an index.
-    pub(super) fn get(&self, index: u32) -> &[T] {
+    pub(crate) fn get(&self, index: u32) -> &[T] {
         let index = index as usize;
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.items[start..self.ends[index]]
     }
 
     /// How many there are.
-    pub(super) fn len(&self) -> u32 {
+    pub(crate) fn len(&self) -> u32 {
         self.ends.len() as u32
     }
 
     /// All, in the order of their indexes.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &[T]> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[T]> {
         (0..self.len()).map(|index| self.get(index))
     }
 
     /// The index of a slice that was seen before.
-    pub(super) fn find(&self, slice: &[T]) -> Option<u32> {
+    pub(crate) fn find(&self, slice: &[T]) -> Option<u32> {
         self.find_hashed(hash_of(slice), slice)
     }
 
@@ -69,7 +69,7 @@ impl<T: Copy + Eq + Hash> Interned<T> {
     }
 
     /// The index of a slice.
-    pub(super) fn index_of(&mut self, slice: &[T]) -> u32 {
+    pub(crate) fn index_of(&mut self, slice: &[T]) -> u32 {
         let hash = hash_of(slice);
         if let Some(known) = self.find_hashed(hash, slice) {
             return known;
@@ -91,7 +91,7 @@ impl<T: Copy + Eq + Hash> Interned<T> {
 
 /// What texts seen of late stand for. Bounded: when it is full it begins anew.
 #[derive(Default)]
-pub(super) struct RecentBytes {
+pub(crate) struct RecentBytes {
     texts: Names,
     values: Vec<u32>,
 }
@@ -100,12 +100,12 @@ impl RecentBytes {
     const ROOM: usize = 4 << 20;
 
     /// What a text stands for, where it is known.
-    pub(super) fn get(&self, text: &[u8]) -> Option<u32> {
+    pub(crate) fn get(&self, text: &[u8]) -> Option<u32> {
         self.texts.find(text).map(|index| self.values[index as usize])
     }
 
     /// Keeps what a text that is not known stands for.
-    pub(super) fn insert(&mut self, text: &[u8], value: u32) {
+    pub(crate) fn insert(&mut self, text: &[u8], value: u32) {
         if self.texts.items.len() + text.len() > Self::ROOM {
             self.texts.clear();
             self.values.clear();
