@@ -2,13 +2,12 @@
 
 use crate::case::{Case, Placed};
 use crate::diagnosis::assemble::profile_id;
+use crate::fold::stacks::{self, Naming};
 use crate::passes::hotspots::kind_word;
 use crate::passes::reason;
 use crate::report::folded::{Builder, Folded};
 use crate::report::{flamegraph, units};
-use postmortem_parsers::evidence::{Profile, Snapshot};
-use postmortem_parsers::tables::{FrameKind, StackId, Tables};
-use rustc_hash::FxHashMap;
+use postmortem_parsers::evidence::Snapshot;
 
 /// The files of one profile or dump.
 #[derive(Debug)]
@@ -27,7 +26,7 @@ pub fn all(case: &Case) -> impl Iterator<Item = Picture> {
     let profiles = case.profiles.iter().enumerate().map(|(index, placed)| {
         let stem = profile_id(index, kind_word(placed.what.kind), &placed.what.event);
         let title = format!("{} ({})", placed.what.event, case.path(placed.artifact));
-        picture(stem, &title, &placed.what.unit, profile(&case.tables, &placed.what))
+        picture(stem, &title, &placed.what.unit, stacks::folded(&case.tables, &placed.what, Naming::MARKED))
     });
     let dumps = case.snapshots.iter().enumerate().map(|(index, placed)| {
         let path = case.path(placed.artifact);
@@ -40,38 +39,7 @@ pub fn all(case: &Case) -> impl Iterator<Item = Picture> {
 }
 
 fn picture(stem: String, title: &str, unit: &str, folded: Folded) -> Picture {
-    Picture { stem, svg: flamegraph::svg(&folded, title, unit), folded }
-}
-
-/// The stacks of a profile below the names of their threads, where it has several.
-fn profile(tables: &Tables, profile: &Profile) -> Folded {
-    let mut builder = Builder::default();
-    let several = profile.threads.len() > 1;
-    let mut stacks: FxHashMap<StackId, u32> = FxHashMap::default();
-    for row in &profile.rows {
-        let thread = profile.threads.get(row.thread as usize);
-        let comm = thread.map_or("", |thread| tables.text(thread.comm));
-        let named = several || row.stack == StackId::EMPTY || thread.is_some_and(|thread| thread.tid != 0);
-        let root = builder.root(if named { comm } else { "" });
-        let stack = *stacks.entry(row.stack).or_insert_with(|| {
-            builder.stack(tables.stack_frames(row.stack).iter().rev().map(|&frame| {
-                let detail = tables.get_frame(frame);
-                (tables.text(detail.function), mark(detail.kind))
-            }))
-        });
-        builder.add(root, stack, row.weight.max(0.0).round() as u64);
-    }
-    builder.finish()
-}
-
-/// What is put behind the name of a frame that is no ordinary code.
-fn mark(kind: FrameKind) -> &'static str {
-    match kind {
-        FrameKind::Kernel => "_[k]",
-        FrameKind::Jit => "_[j]",
-        FrameKind::Inlined => "_[i]",
-        FrameKind::User | FrameKind::Native => "",
-    }
+    Picture { stem, svg: flamegraph::svg(&folded, title, unit, flamegraph::Direction::Up), folded }
 }
 
 /// The stacks of a dump below the reasons why their threads wait.

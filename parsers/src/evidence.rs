@@ -4,6 +4,7 @@
 //! printed is `None`, and "max" is [`Amount::Unlimited`], never -1.
 
 use crate::lines::LineNo;
+use crate::off_cpu::{self, Switches};
 use crate::tables::{FrameId, Remap, StackId, Sym, Tables};
 use std::ops::Range;
 
@@ -506,6 +507,8 @@ pub struct Parsed {
     /// The goroutine dump that may go on: its line, and the ids that it has. Saves counting them for each interruption.
     pub(crate) open_dump: Option<(LineNo, rustc_hash::FxHashSet<u64>)>,
     pub(crate) merge: MergeIndex,
+    /// Threads that are off CPU where the stretch ends.
+    pub(crate) switches: Switches,
 }
 
 impl Parsed {
@@ -568,6 +571,10 @@ impl Parsed {
         for mut evidence in next.evidence {
             evidence.remap(&remap);
             self.merge.merge(&mut self.evidence, evidence);
+        }
+        let waits = self.switches.join(next.switches, &remap);
+        if !waits.is_empty() {
+            self.merge.merge(&mut self.evidence, Evidence::Profile(off_cpu::profile(&waits, 1)));
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod time;
 
 pub mod signals;
 
+mod bpftrace;
 mod cgroup_memory;
 mod csv_metrics;
 mod environ;
@@ -36,6 +37,7 @@ mod kernel_oom;
 mod kubectl_describe;
 mod native_threads;
 mod number_file;
+mod off_cpu;
 mod perf_frames;
 mod perf_script;
 mod pprof;
@@ -146,6 +148,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &java_dump_json::JavaDumpJson,
     &java_dump_file::JavaDumpFile,
     &perf_script::PerfScript,
+    &bpftrace::BpfTrace,
     &strace::Strace,
     &cgroup_memory::CgroupMemory,
     &jmap_histo::JmapHisto,

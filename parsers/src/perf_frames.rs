@@ -45,8 +45,11 @@ impl<'a> FrameLines<'a> {
 pub(crate) fn behind_address(line: &[u8]) -> Option<&[u8]> {
     let (head, text) = line.split_first_chunk::<18>()?;
     let columns: &[u8; 16] = head[1..17].first_chunk()?;
-    let padding = columns.iter().take_while(|byte| **byte == b' ').count();
-    let blanks = columns.iter().filter(|byte| **byte == b' ').count();
-    let plain = columns.iter().fold(true, |plain, byte| plain & (*byte == b' ' || byte.is_ascii_hexdigit()));
+    // Written so that the compiler looks at all columns at once.
+    let blank = |byte: &u8| *byte == b' ';
+    let digit = |byte: &u8| (byte.wrapping_sub(b'0') < 10) | ((byte | 0x20).wrapping_sub(b'a') < 6);
+    let plain = columns.iter().fold(true, |plain, byte| plain & (blank(byte) | digit(byte)));
+    let blanks = columns.iter().fold(0u8, |blanks, byte| blanks + u8::from(blank(byte)));
+    let padding = columns.iter().take_while(|byte| blank(byte)).count() as u8;
     (head[0] == b'\t' && head[17] == b' ' && plain && blanks == padding && padding < 16).then_some(text)
 }

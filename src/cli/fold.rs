@@ -1,17 +1,22 @@
 //! `postmortem fold`.
 
 use crate::bundle;
-use crate::fold::inferno;
-use anyhow::Result;
+use crate::fold::stacks::{self, Naming};
+use crate::fold::{self, inferno, pprof, speedscope};
+use crate::report::flamegraph::{self, Direction};
+use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
+use postmortem_parsers::evidence::ProfileRow;
 use postmortem_parsers::inferno::Options;
-use std::io::BufWriter;
-use std::path::PathBuf;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
 
-/// Fold the stacks of one profile: a line a stack, `process;outermost;...;innermost weight`.
+/// Fold the stacks of one profile: a line a stack, `process;outermost;...;innermost weight`. Every sample counts; what
+/// is odd is said on standard error.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   postmortem fold perf.script > stacks.folded
+  postmortem fold --format speedscope cpu.pb.gz > cpu.speedscope.json
   postmortem fold --compat inferno --all perf.script.gz > stacks.folded")]
 pub struct Args {
     /// The profile, compressed or not; - for standard input.
@@ -41,6 +46,12 @@ pub struct Args {
     /// Only samples of this event; by default the first of the file.
     #[arg(long, value_name = "EVENT")]
     event_filter: Option<String>,
+    /// Only samples of the threads of this name or id.
+    #[arg(long, value_name = "NAME", conflicts_with = "compat")]
+    thread: Option<String>,
+    /// What to write.
+    #[arg(long, value_enum, default_value_t = FormatArg::Folded, conflicts_with = "compat")]
+    format: FormatArg,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -49,17 +60,65 @@ enum Compat {
     Inferno,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum FormatArg {
+    /// A line a stack.
+    Folded,
+    /// A flame graph: callers below, what they call above.
+    Flamegraph,
+    /// The same, callers above.
+    Icicle,
+    /// speedscope's JSON.
+    Speedscope,
+    /// pprof's protobuf, gzipped.
+    Pprof,
+}
+
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<u8> {
     let mut out = BufWriter::with_capacity(256 << 10, std::io::stdout().lock());
-    let options = Options {
-        pid: args.pid,
-        tid: args.tid,
-        addrs: args.addrs,
-        kernel: args.kernel || args.all,
-        jit: args.jit || args.all,
-        event_filter: args.event_filter.clone(),
-    };
-    inferno::fold(&mut *bundle::open(&args.path)?, &options, rayon::current_num_threads(), &mut out)?;
+    let (kernel, jit) = (args.kernel || args.all, args.jit || args.all);
+    if let Some(Compat::Inferno) = args.compat {
+        let (pid, tid, event_filter) = (args.pid, args.tid, args.event_filter.clone());
+        let options = Options { pid, tid, addrs: args.addrs, kernel, jit, event_filter };
+        inferno::fold(&mut *bundle::open(&args.path)?, &options, rayon::current_num_threads(), &mut out)?;
+        return Ok(0);
+    }
+    let mut profiles = fold::read(&args.path)?;
+    let mut profile = profiles.choose(args.event_filter.as_deref())?;
+    if let Some(comm) = &args.thread {
+        let tables = &profiles.tables;
+        let named = |row: &ProfileRow| {
+            profile.threads.get(row.thread as usize).is_some_and(|thread| {
+                tables.text(thread.comm) == comm || comm.parse().is_ok_and(|id: i64| id == thread.tid)
+            })
+        };
+        profile.rows = profile.rows.iter().filter(|row| named(row)).copied().collect();
+        if profile.rows.is_empty() {
+            bail!("no sample is of a thread {comm:?}");
+        }
+    }
+    let naming = Naming { pid: args.pid, tid: args.tid, kernel, jit };
+    let title = format!("{} ({})", profile.event, name(&args.path));
+    match args.format {
+        FormatArg::Folded => stacks::folded(&profiles.tables, &profile, naming).write(&mut out)?,
+        FormatArg::Speedscope => out.write_all(speedscope::json(&profiles.tables, &profile, &title).as_bytes())?,
+        FormatArg::Pprof => out.write_all(&pprof::gzipped(&profiles.tables, &profile)?)?,
+        FormatArg::Flamegraph | FormatArg::Icicle => {
+            let folded = stacks::folded(&profiles.tables, &profile, naming);
+            let direction = if args.format == FormatArg::Icicle { Direction::Down } else { Direction::Up };
+            let svg = flamegraph::svg(&folded, &title, &profile.unit, direction);
+            out.write_all(svg.context("the profile has no weight")?.as_bytes())?;
+        }
+    }
+    out.flush()?;
+    for warning in &profiles.warnings {
+        super::complain(&format!("{}: {warning}", name(&args.path)));
+    }
     Ok(0)
+}
+
+/// The last component of the path.
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }

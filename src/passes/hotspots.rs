@@ -1,12 +1,12 @@
 //! Profiles: which function owns the cost. Neither the top by self (a leaf such as memcmp) nor by total (a wrapper
 //! such as main): the user function below which most of the samples are, as deep as they stay together.
 
-use super::code;
 use super::fact::{Cite, Fact, Facts};
 use super::threads::site;
+use super::{code, reason};
 use crate::case::{Case, Placed};
 use crate::report::units;
-use postmortem_parsers::evidence::{Profile, ProfileKind, Runtime};
+use postmortem_parsers::evidence::{Profile, ProfileKind, ProfileRow, Runtime};
 use postmortem_parsers::tables::{FrameId, Sym};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, HashMap};
@@ -99,9 +99,10 @@ pub fn state(case: &Case, facts: &mut Facts) {
         if matches!(placed.what.kind, ProfileKind::Threads | ProfileKind::Event) {
             continue;
         }
-        let shares = Shares::of(case, &placed.what);
-        if shares.total > 0.0 {
-            hot(case, placed, &shares, facts);
+        if placed.what.kind == ProfileKind::OffCpu {
+            off_cpu(case, placed, facts);
+        } else if let Some(fact) = hot(case, placed, &placed.what) {
+            facts.push(fact);
         }
     }
     for subject in case.subject_ids() {
@@ -213,10 +214,31 @@ const ROOTS: &[&str] = &[
     "all",
 ];
 
-fn hot(case: &Case, placed: &Placed<Profile>, shares: &Shares, facts: &mut Facts) {
+/// What most of the time off CPU is waited in, and which function waits. Threads that could go on wait for nothing.
+fn off_cpu(case: &Case, placed: &Placed<Profile>, facts: &mut Facts) {
+    let mut reasons: BTreeMap<&str, (f64, Vec<ProfileRow>)> = BTreeMap::new();
+    for row in &placed.what.rows {
+        let (weight, rows) = reasons.entry(reason::of_switch(&case.tables, row.stack)).or_default();
+        *weight += row.weight;
+        rows.push(*row);
+    }
+    reasons.remove("runnable");
+    let total: f64 = reasons.values().map(|(weight, _)| weight).sum();
+    let Some((reason, (weight, rows))) = reasons.into_iter().max_by(|a, b| a.1.0.total_cmp(&b.1.0)) else { return };
+    let waits = Profile { rows, ..placed.what.clone() };
+    let Some(mut fact) = hot(case, placed, &waits) else { return };
+    fact.set("reason", reason).set("reason_share", weight / total);
+    if waits.unit == "nanoseconds" {
+        fact.set("waited_s", weight / 1e9);
+    }
+    facts.push(fact);
+}
+
+fn hot(case: &Case, placed: &Placed<Profile>, profile: &Profile) -> Option<Fact> {
+    let shares = &Shares::of(case, profile);
     let own = Shares::ranked(case, &shares.own);
-    let Some(&(_, leaf, leaf_weight)) = own.first() else { return };
-    let culprits = owners(case, &placed.what, shares);
+    let &(_, leaf, leaf_weight) = own.first().filter(|_| shares.total > 0.0)?;
+    let culprits = owners(case, profile, shares);
     let mut fact = Fact::new("hot", placed.subject);
     fact.set("of", kind_word(placed.what.kind)).set("samples", shares.samples);
     fact.set("leaf", leaf).set("self", leaf_weight / shares.total);
@@ -228,12 +250,12 @@ fn hot(case: &Case, placed: &Placed<Profile>, shares: &Shares, facts: &mut Facts
     if let Some(&(frame, weight)) = culprits.first() {
         fact.set("culprit", case.tables.function(frame)).set("total", weight / shares.total);
         fact.set("user", code::is_user(&case.tables, frame, Runtime::Unknown));
-        let says = format!(
-            "{} of the {} samples pass through {}",
-            units::share(weight / shares.total),
-            units::number(shares.samples as f64),
-            case.tables.function(frame)
-        );
+        let all = match profile.unit.as_str() {
+            "nanoseconds" if profile.kind == ProfileKind::OffCpu => units::duration(shares.total / 1e9),
+            _ => format!("the {} samples", units::number(shares.samples as f64)),
+        };
+        let share = units::share(weight / shares.total);
+        let says = format!("{share} of {all} pass through {}", case.tables.function(frame));
         fact.cites.push(Cite::new(placed.artifact, placed.what.line, says));
     }
     let says = format!("{} of the samples are in {leaf} itself", units::share(leaf_weight / shares.total));
@@ -264,7 +286,7 @@ fn hot(case: &Case, placed: &Placed<Profile>, shares: &Shares, facts: &mut Facts
     if placed.what.unit == "bytes" {
         fact.set("bytes", shares.total);
     }
-    facts.push(fact);
+    Some(fact)
 }
 
 /// User functions that own the cost: those through which many samples pass and which are the innermost user code of

@@ -20,8 +20,17 @@ const MAX_BOXES: usize = 8_000;
 /// Stands for stacks of which no frame is wide enough.
 const TOO_NARROW: &str = "(too narrow to draw)";
 
+/// Where what is called stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Above its caller: a flame graph.
+    Up,
+    /// Below its caller: an icicle graph.
+    Down,
+}
+
 /// Draws a flame graph; `None` when there is no weight.
-pub fn svg(folded: &Folded, title: &str, unit: &str) -> Option<String> {
+pub fn svg(folded: &Folded, title: &str, unit: &str, direction: Direction) -> Option<String> {
     let lines = wide_enough(&drawable(folded));
     if lines.is_empty() {
         return None;
@@ -31,6 +40,9 @@ pub fn svg(folded: &Folded, title: &str, unit: &str) -> Option<String> {
     options.count_name = text::visible(unit);
     // Colours from the name alone; the default draws lots.
     options.deterministic = true;
+    if direction == Direction::Down {
+        options.direction = flamegraph::Direction::Inverted;
+    }
     let mut svg = Vec::new();
     flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), &mut svg).ok()?;
     String::from_utf8(svg).ok()
@@ -167,7 +179,7 @@ mod tests {
     }
 
     fn draw(stacks: &[(String, u64)], title: &str, unit: &str) -> Option<String> {
-        super::svg(&folded(stacks), title, unit)
+        super::svg(&folded(stacks), title, unit, Direction::Up)
     }
 
     #[test]
