@@ -5,6 +5,7 @@
 
 use crate::clock_tie::{self, ClockTie};
 use crate::lines::LineNo;
+use crate::off_cpu::{self, Switches};
 use crate::tables::{FrameId, Remap, StackId, Sym, Tables};
 use std::ops::Range;
 
@@ -519,6 +520,9 @@ pub struct Parsed {
     pub ties: Vec<ClockTie>,
     /// The goroutine dump that may go on: its line, and the ids that it has. Saves counting them for each interruption.
     pub(crate) open_dump: Option<(LineNo, rustc_hash::FxHashSet<u64>)>,
+    pub(crate) merge: MergeIndex,
+    /// Threads that are off CPU where the stretch ends.
+    pub(crate) switches: Switches,
 }
 
 impl Parsed {
@@ -588,40 +592,66 @@ impl Parsed {
         for note in next.notes.drain(..) {
             self.note(note.line, note.message);
         }
-        let mut index = MergeIndex::of(&self.evidence);
+        self.merge.see(&self.evidence);
         for mut evidence in next.evidence {
             evidence.remap(&remap);
-            index.merge(&mut self.evidence, evidence);
+            self.merge.merge(&mut self.evidence, evidence);
+        }
+        let waits = self.switches.join(next.switches, &remap);
+        if !waits.is_empty() {
+            self.merge.merge(&mut self.evidence, Evidence::Profile(off_cpu::profile(&waits, 1)));
         }
     }
 }
 
-/// Finds the evidence that the next stretch continues.
-struct MergeIndex {
+/// Finds the evidence that the next stretch continues. It is kept from stretch to stretch.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MergeIndex {
+    /// How much of the evidence is in it.
+    seen: usize,
     series: std::collections::HashMap<SeriesKey, usize>,
+    profiles: rustc_hash::FxHashMap<usize, RowIndex>,
 }
 
 /// Signal, labels and claims.
 type SeriesKey = (String, Vec<(String, String)>, Claims);
+
+/// Threads and rows of a profile by what they are.
+#[derive(Clone, Debug, Default)]
+struct RowIndex {
+    threads: rustc_hash::FxHashMap<ProfileThread, u32>,
+    rows: rustc_hash::FxHashMap<(StackId, u32), usize>,
+}
+
+impl RowIndex {
+    fn of(profile: &Profile) -> RowIndex {
+        let threads = profile.threads.iter().enumerate().map(|(index, thread)| (*thread, index as u32));
+        let rows = profile.rows.iter().enumerate().map(|(index, row)| ((row.stack, row.thread), index));
+        RowIndex { threads: threads.collect(), rows: rows.collect() }
+    }
+}
 
 impl MergeIndex {
     fn key(series: &Series) -> SeriesKey {
         (series.signal.clone(), series.labels.clone(), series.claims.clone())
     }
 
-    fn of(evidence: &[Evidence]) -> Self {
-        let series = evidence
-            .iter()
-            .enumerate()
-            .filter_map(|(index, evidence)| match evidence {
-                Evidence::Series(series) => Some((Self::key(series), index)),
-                _ => None,
-            })
-            .collect();
-        MergeIndex { series }
+    /// Takes in the evidence that came without a merge.
+    fn see(&mut self, evidence: &[Evidence]) {
+        for (index, evidence) in evidence.iter().enumerate().skip(self.seen) {
+            if let Evidence::Series(series) = evidence {
+                self.series.insert(Self::key(series), index);
+            }
+        }
+        self.seen = evidence.len();
     }
 
     fn merge(&mut self, all: &mut Vec<Evidence>, next: Evidence) {
+        self.join(all, next);
+        self.seen = all.len();
+    }
+
+    fn join(&mut self, all: &mut Vec<Evidence>, next: Evidence) {
         match next {
             Evidence::Series(series) => match self.series.get(&Self::key(&series)) {
                 Some(&index) => {
@@ -650,12 +680,15 @@ impl MergeIndex {
                 }
             }
             Evidence::Profile(profile) => {
-                let known = all.iter_mut().rev().find_map(|evidence| match evidence {
-                    Evidence::Profile(known) if known.continued_by(&profile) => Some(known),
+                let known = all.iter_mut().enumerate().rev().find_map(|(index, evidence)| match evidence {
+                    Evidence::Profile(known) if known.continued_by(&profile) => Some((index, known)),
                     _ => None,
                 });
                 match known {
-                    Some(known) => known.append(profile),
+                    Some((at, known)) => {
+                        let index = self.profiles.entry(at).or_insert_with(|| RowIndex::of(known));
+                        known.append(profile, index);
+                    }
                     None => all.push(Evidence::Profile(profile)),
                 }
             }
@@ -676,34 +709,26 @@ impl Profile {
         self.event == next.event && self.kind == next.kind && self.unit == next.unit && self.claims == next.claims
     }
 
-    fn append(&mut self, next: Profile) {
-        let threads: rustc_hash::FxHashMap<ProfileThread, u32> =
-            self.threads.iter().enumerate().map(|(index, thread)| (*thread, index as u32)).collect();
+    fn append(&mut self, next: Profile, index: &mut RowIndex) {
         let new_index: Vec<u32> = next
             .threads
             .iter()
             .map(|thread| {
-                threads.get(thread).copied().unwrap_or_else(|| {
+                *index.threads.entry(*thread).or_insert_with(|| {
                     self.threads.push(*thread);
                     self.threads.len() as u32 - 1
                 })
             })
             .collect();
-        let mut rows: rustc_hash::FxHashMap<(StackId, u32), usize> =
-            self.rows.iter().enumerate().map(|(index, row)| ((row.stack, row.thread), index)).collect();
         for row in next.rows {
             let thread = new_index[row.thread as usize];
-            match rows.entry((row.stack, thread)) {
-                std::collections::hash_map::Entry::Occupied(known) => {
-                    let known = &mut self.rows[*known.get()];
-                    known.samples = known.samples.saturating_add(row.samples);
-                    known.weight += row.weight;
-                }
-                std::collections::hash_map::Entry::Vacant(free) => {
-                    free.insert(self.rows.len());
-                    self.rows.push(ProfileRow { thread, ..row });
-                }
-            }
+            let at = *index.rows.entry((row.stack, thread)).or_insert_with(|| {
+                self.rows.push(ProfileRow { thread, samples: 0, weight: 0.0, ..row });
+                self.rows.len() - 1
+            });
+            let known = &mut self.rows[at];
+            known.samples = known.samples.saturating_add(row.samples);
+            known.weight += row.weight;
         }
         self.span_s = match (self.when, next.when) {
             (When::Boot(first), When::Boot(then)) => (then + next.span_s - first).max(self.span_s),

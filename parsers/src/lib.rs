@@ -5,12 +5,14 @@
 
 pub mod clock_tie;
 pub mod evidence;
+pub mod inferno;
 pub mod lines;
 pub mod tables;
 pub mod time;
 
 pub mod signals;
 
+mod bpftrace;
 mod cgroup_memory;
 mod csv_metrics;
 mod environ;
@@ -22,6 +24,7 @@ mod go_profile_text;
 mod go_race;
 mod go_schedtrace;
 mod hs_err;
+mod interned;
 mod java_dump_file;
 mod java_dump_json;
 mod java_thread_info;
@@ -37,6 +40,8 @@ mod kubectl_describe;
 mod native_threads;
 mod number_file;
 mod openj9_javacore;
+mod off_cpu;
+mod perf_frames;
 mod perf_script;
 mod pprof;
 mod proc_status;
@@ -149,6 +154,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &java_dump_json::JavaDumpJson,
     &java_dump_file::JavaDumpFile,
     &perf_script::PerfScript,
+    &bpftrace::BpfTrace,
     &strace::Strace,
     &cgroup_memory::CgroupMemory,
     &jmap_histo::JmapHisto,

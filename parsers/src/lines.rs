@@ -102,6 +102,12 @@ impl<'a> Lines<'a> {
         self.next();
     }
 
+    /// Moves past so many bytes, which are so many whole lines.
+    pub(crate) fn skip_lines(&mut self, bytes: usize, lines: usize) {
+        self.position = (self.position + bytes).min(self.text.bytes.len());
+        self.index += lines;
+    }
+
     /// The number in the artifact of the line under the cursor.
     pub fn number(&self) -> LineNo {
         self.number_of(self.index)

@@ -4,8 +4,11 @@
 //! A thread may call itself anything, so a header is read backwards from its time. A frame line is looked up by its
 //! text behind the address, which never changes what the frame is, and parsed only where that is new.
 
-use crate::evidence::{Claims, Evidence, Parsed, Profile, ProfileKind, When};
+use crate::evidence::{Claims, Evidence, Parsed, Profile, ProfileKind, ProfileThread, When};
+use crate::interned::Names;
 use crate::lines::{LineNo, Lines, decimal, hexadecimal, rsplit_once, split_once, words};
+use crate::off_cpu::{self, Switch, Switches, Wait};
+use crate::perf_frames::{FrameLines, behind_address};
 use crate::sampling::{Oddity, ProfileRows, RawFrames, RawThread};
 use crate::tables::{Frame, FrameId, FrameKind, Tables};
 use crate::{Format, Hint, Shape, Sniff};
@@ -410,6 +413,8 @@ struct OpenSample<'a> {
     period: Option<u64>,
     /// Index of its profile.
     profile: usize,
+    switch: Option<Switch>,
+    line: LineNo,
 }
 
 /// Reads the lines of a text into one profile an event.
@@ -419,6 +424,11 @@ struct Reader<'a> {
     /// The sample whose frames are being read, innermost first.
     open: Option<OpenSample<'a>>,
     frames: Vec<FrameId>,
+    /// Distinct callers by the texts of their lines, and their frames.
+    callers: Names,
+    caller_frames: Vec<FrameId>,
+    caller_ends: Vec<usize>,
+    texts: Vec<u8>,
     /// The only frame of the open sample stood on its event line.
     inline: bool,
     profiles: Vec<ProfileRows<'a>>,
@@ -426,6 +436,9 @@ struct Reader<'a> {
     by_event: FxHashMap<(&'a [u8], bool), usize>,
     latest: Option<((&'a [u8], bool), usize)>,
     samples: u64,
+    switches: Switches,
+    waits: Vec<Wait>,
+    first_wait: LineNo,
     /// The text ends without a line end while a sample is open.
     cut: bool,
     odd: Oddities,
@@ -438,11 +451,18 @@ impl<'a> Reader<'a> {
             raw: RawFrames::default(),
             open: None,
             frames: Vec::new(),
+            callers: Names::default(),
+            caller_frames: Vec::new(),
+            caller_ends: Vec::new(),
+            texts: Vec::new(),
             inline: false,
             profiles: Vec::new(),
             by_event: FxHashMap::default(),
             latest: None,
             samples: 0,
+            switches: Switches::default(),
+            waits: Vec::new(),
+            first_wait: 0,
             cut: false,
             odd: Oddities::default(),
         }
@@ -460,10 +480,39 @@ impl<'a> Reader<'a> {
                 self.frame_below(text, lines, tables);
             } else {
                 self.other(line, lines, tables);
+                if self.open.is_some() && self.frames.is_empty() {
+                    self.whole_sample(lines, tables);
+                }
             }
         }
         self.cut = self.open.is_some() && !lines.ended_with_newline();
         self.close(tables);
+    }
+
+    /// Reads the frames of the open sample at once, where its callers were seen before or its lines are plain.
+    fn whole_sample(&mut self, lines: &mut Lines<'a>, tables: &mut Tables) {
+        let mut texts = std::mem::take(&mut self.texts);
+        if let Some(sample) = FrameLines::take(lines.rest(), &mut texts) {
+            self.plain_frame(sample.innermost, tables);
+            let known = self.callers.find(&texts).unwrap_or_else(|| {
+                sample.callers.split(|byte| *byte == b'\n').for_each(|line| self.plain_frame(line, tables));
+                self.caller_frames.extend_from_slice(&self.frames[1..]);
+                self.caller_ends.push(self.caller_frames.len());
+                self.frames.truncate(1);
+                self.callers.index_of(&texts)
+            });
+            let start = known.checked_sub(1).map_or(0, |before| self.caller_ends[before as usize]);
+            self.frames.extend_from_slice(&self.caller_frames[start..self.caller_ends[known as usize]]);
+            lines.skip_lines(sample.bytes, sample.lines);
+            self.close(tables);
+        }
+        self.texts = texts;
+    }
+
+    fn plain_frame(&mut self, line: &'a [u8], tables: &mut Tables) {
+        if let Some(text) = behind_address(line) {
+            self.frames.push(self.raw.get(text, |text| frame(text, tables)));
+        }
     }
 
     /// Any line but an indented frame of the open sample.
@@ -507,7 +556,10 @@ impl<'a> Reader<'a> {
     fn begin(&mut self, header: Header<'a>, number: LineNo, tables: &mut Tables) {
         self.close(tables);
         if let Some(record) = header.event.strip_prefix(SIDE) {
-            // The rest of the line stands in the tail; only the number of lost samples is of use.
+            // The rest of the line stands in the tail; of use are switches and the number of lost samples.
+            if let (b"SWITCH", true, Some(time)) = (record, header.tail.trim_ascii().starts_with(b"IN"), header.time) {
+                return self.come(header.thread.tid, time, number);
+            }
             self.odd.side.see(number);
             self.lost(record, header.tail, number);
             return;
@@ -515,11 +567,14 @@ impl<'a> Reader<'a> {
         if let Some(text) = inline_frame(header.tail) {
             self.frames.push(self.raw.get(text, |text| frame(text, tables)));
             self.inline = true;
-        } else if !header.tail.trim_ascii().is_empty() {
+        }
+        let switch = off_cpu::switch(header.tail).filter(|_| base_event(header.event) == off_cpu::EVENT);
+        if !self.inline && switch.is_none() && !header.tail.trim_ascii().is_empty() {
             self.odd.payloads.see(number);
         }
         let profile = self.profile_of(&header, number);
-        self.open = Some(OpenSample { thread: header.thread, time: header.time, period: header.period, profile });
+        let Header { thread, time, period, .. } = header;
+        self.open = Some(OpenSample { thread, time, period, profile, switch, line: number });
     }
 
     fn side_record(&mut self, record: &[u8], number: LineNo) {
@@ -584,9 +639,23 @@ impl<'a> Reader<'a> {
         let profile = &mut self.profiles[sample.profile];
         let weight = sample.period.map_or(1.0, |period| period as f64);
         profile.add(sample.thread, stack, 1, weight, |comm| tables.name(comm));
-        if let Some(time) = sample.time {
-            profile.seen_at(time);
+        let Some(time) = sample.time else { return };
+        profile.seen_at(time);
+        if let Some(switch) = sample.switch {
+            let RawThread { comm, pid, tid } = sample.thread;
+            let thread = ProfileThread { comm: tables.name(comm), pid, tid };
+            self.come(switch.to, time, sample.line);
+            let out = off_cpu::Out { since: time, thread, stack, runnable: switch.runnable };
+            self.switches.leave(switch.from, out);
         }
+    }
+
+    /// A thread comes onto a CPU.
+    fn come(&mut self, thread: i64, time: f64, line: LineNo) {
+        if self.waits.is_empty() {
+            self.first_wait = line;
+        }
+        self.waits.extend(self.switches.come(thread, time));
     }
 
     fn finish(self, lines: &Lines<'_>, out: &mut Parsed) {
@@ -609,6 +678,10 @@ impl<'a> Reader<'a> {
             out.note(lines.last_number(), "the text ends within this line: the last stack may be short");
         }
         out.evidence.extend(self.profiles.into_iter().map(|rows| Evidence::Profile(rows.finish())));
+        if !self.waits.is_empty() {
+            out.evidence.push(Evidence::Profile(off_cpu::profile(&self.waits, self.first_wait)));
+        }
+        out.switches = self.switches;
     }
 }
 

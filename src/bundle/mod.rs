@@ -13,12 +13,15 @@ mod source;
 mod unwrap;
 mod walk;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
+use decode::Kind;
 use dispatch::{Catalogue, Known};
 use pipeline::{Pipeline, Shared};
 use postmortem_parsers::evidence::Parsed;
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 use walk::Walker;
 
 /// Limits on what is read. What was read before one is reached is analysed.
@@ -168,6 +171,22 @@ impl Default for Settings {
 /// told how many bytes were read. Fails only where a path does not exist or cannot be read, or holds nothing.
 pub fn read(paths: &[PathBuf], limits: &Limits, progress: &dyn Fn(u64)) -> anyhow::Result<Bundle> {
     read_with(paths, limits, progress, &Settings::default(), &Known)
+}
+
+/// Opens one stream that is no archive, without its compression; `-` is stdin.
+///
+/// # Errors
+/// When it cannot be read or is an archive.
+pub fn open(path: &Path) -> anyhow::Result<Box<dyn Read>> {
+    let named = || format!("cannot read {}", path.display());
+    let source: Box<dyn Read> =
+        if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(path).with_context(named)?) };
+    let mut reader = BufReader::with_capacity(64 << 10, source);
+    let kind = Kind::of(reader.fill_buf().with_context(named)?);
+    if matches!(kind, Kind::Tar | Kind::Zip) {
+        bail!("{} is an archive; name a single file", path.display());
+    }
+    kind.decoder(Box::new(reader)).with_context(named)
 }
 
 /// Reads artifacts that are in memory, path and bytes each, as if they had come in an archive.

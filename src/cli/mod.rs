@@ -3,6 +3,7 @@
 mod analyze;
 mod capture;
 mod explain;
+mod fold;
 mod inspect;
 mod output;
 mod patterns;
@@ -39,6 +40,7 @@ enum Verb {
     Explain(explain::Args),
     Completions(shell::Completions),
     Man(shell::Man),
+    Fold(fold::Args),
 }
 
 /// Runs the command and gives its exit status.
@@ -61,6 +63,7 @@ pub fn main() -> ExitCode {
         Verb::Explain(args) => explain::run(&args),
         Verb::Completions(args) => shell::completions(&args),
         Verb::Man(args) => shell::man(&args),
+        Verb::Fold(args) => fold::run(&args),
     };
     match result {
         Ok(code) => ExitCode::from(code),

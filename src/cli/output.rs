@@ -11,7 +11,8 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 use jiff::civil::Date;
 use std::cell::OnceCell;
-use std::io::IsTerminal;
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 /// Options of the output.
@@ -174,10 +175,13 @@ pub fn deliver(mut report: Report, args: &Args, folder: Option<&Path>, extras: &
     Ok(code)
 }
 
+/// Gives its pictures one at a time: those of a large profile are large.
+pub type Pictures<'a> = dyn Fn(&mut dyn FnMut(Picture) -> Result<()>) -> Result<()> + 'a;
+
 /// What only an analysis has beside the report.
 pub struct Extras<'a> {
     /// Folded stacks and flame graphs.
-    pub pictures: &'a dyn Fn() -> Vec<Picture>,
+    pub pictures: &'a Pictures<'a>,
     /// Every fact, in lines.
     pub facts: &'a dyn Fn() -> String,
 }
@@ -219,14 +223,23 @@ impl Output<'_> {
         }
         let mut masks = self.args.redact.then(|| redact::Masks::of(&self.report));
         let mut fit = |text: &str| masks.as_mut().map_or_else(|| text.to_owned(), |masks| masks.known_masked(text));
-        for picture in (extras.pictures)() {
+        (extras.pictures)(&mut |picture| {
             let stem: String = fit(&picture.stem).chars().filter(|c| !matches!(c, '<' | '>')).collect();
-            put(&format!("folded/{stem}.folded"), &fit(&picture.folded))?;
-            if let Some(svg) = &picture.svg {
-                put(&format!("flamegraphs/{stem}.svg"), &fit(svg))?;
+            let name = format!("folded/{stem}.folded");
+            if self.args.redact {
+                let mut text = Vec::new();
+                picture.folded.write(&mut text)?;
+                put(&name, &fit(&String::from_utf8_lossy(&text)))?;
+            } else {
+                // The stacks of a large profile are large: they are not held as a text of their own.
+                let mut file = BufWriter::new(File::create(folder.join(&name)).with_context(|| name.clone())?);
+                picture.folded.write(&mut file).and_then(|()| file.flush()).context(name)?;
             }
-        }
-        Ok(())
+            match &picture.svg {
+                Some(svg) => put(&format!("flamegraphs/{stem}.svg"), &fit(svg)),
+                None => Ok(()),
+            }
+        })
     }
 }
 

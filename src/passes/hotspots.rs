@@ -1,14 +1,15 @@
 //! Profiles: which function owns the cost. Neither the top by self (a leaf such as memcmp) nor by total (a wrapper
 //! such as main): the user function below which most of the samples are, as deep as they stay together.
 
-use super::code;
 use super::fact::{Cite, Fact, Facts};
 use super::threads::site;
+use super::{code, reason};
 use crate::case::{Case, Placed};
 use crate::report::units;
-use postmortem_parsers::evidence::{Profile, ProfileKind, Runtime};
-use postmortem_parsers::tables::FrameId;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use postmortem_parsers::evidence::{Profile, ProfileKind, ProfileRow, Runtime};
+use postmortem_parsers::tables::{FrameId, Sym};
+use rustc_hash::FxHashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The word for what a profile sampled.
 pub fn kind_word(kind: ProfileKind) -> &'static str {
@@ -44,30 +45,41 @@ impl Shares {
     /// Sums up a profile.
     pub fn of(case: &Case, profile: &Profile) -> Shares {
         let mut shares = Shares::default();
-        let mut seen: HashSet<FrameId> = HashSet::new();
-        // Frames that differ by line alone are one function.
-        let mut canonical: HashMap<&str, FrameId> = HashMap::new();
-        for row in &profile.rows {
+        let tables = &case.tables;
+        // Frames that differ by line alone are one function: the first that has its name stands for it.
+        let mut canonical: Vec<Option<FrameId>> = vec![None; tables.frame_count()];
+        let mut named: FxHashMap<Sym, FrameId> = FxHashMap::default();
+        let (mut own, mut through) = (vec![0.0; tables.frame_count()], vec![0.0; tables.frame_count()]);
+        // The row in which a function was seen last: it counts once a stack.
+        let mut seen = vec![0usize; tables.frame_count()];
+        for (nth, row) in profile.rows.iter().enumerate() {
             shares.total += row.weight;
             shares.samples = shares.samples.saturating_add(row.samples);
-            let frames = case.tables.stack_frames(row.stack);
+            let frames = tables.stack_frames(row.stack);
             if frames.len() <= 1 {
                 shares.broken += row.weight;
             }
-            seen.clear();
             for (depth, &frame) in frames.iter().enumerate() {
-                let name = case.tables.function(frame);
-                let frame = *canonical.entry(name).or_insert(frame);
+                let function = *canonical[frame.index()]
+                    .get_or_insert_with(|| *named.entry(tables.get_frame(frame).function).or_insert(frame));
                 if depth == 0 {
-                    *shares.own.entry(frame).or_default() += row.weight;
+                    own[function.index()] += row.weight;
+                    let name = tables.function(function);
                     if name.is_empty() || name == "[unknown]" {
                         shares.unknown += row.weight;
                     }
                 }
-                if seen.insert(frame) {
-                    *shares.through.entry(frame).or_default() += row.weight;
+                if seen[function.index()] <= nth {
+                    seen[function.index()] = nth + 1;
+                    through[function.index()] += row.weight;
                 }
             }
+        }
+        for &function in named.values() {
+            if own[function.index()] != 0.0 {
+                shares.own.insert(function, own[function.index()]);
+            }
+            shares.through.insert(function, through[function.index()]);
         }
         shares
     }
@@ -87,9 +99,10 @@ pub fn state(case: &Case, facts: &mut Facts) {
         if matches!(placed.what.kind, ProfileKind::Threads | ProfileKind::Event) {
             continue;
         }
-        let shares = Shares::of(case, &placed.what);
-        if shares.total > 0.0 {
-            hot(case, placed, &shares, facts);
+        if placed.what.kind == ProfileKind::OffCpu {
+            off_cpu(case, placed, facts);
+        } else if let Some(fact) = hot(case, placed, &placed.what) {
+            facts.push(fact);
         }
     }
     for subject in case.subject_ids() {
@@ -163,15 +176,19 @@ fn callers(case: &Case, profile: &Profile, culprit: &str) -> Vec<crate::report::
 
 /// Weight by the innermost user function of each stack, else by the innermost function.
 fn innermost_users<'a>(case: &'a Case, profile: &Profile) -> BTreeMap<&'a str, (FrameId, f64)> {
-    let mut weights: BTreeMap<&str, (FrameId, f64)> = BTreeMap::new();
+    let mut user: Vec<Option<bool>> = vec![None; case.tables.frame_count()];
+    let mut weights: FxHashMap<Sym, (FrameId, f64)> = FxHashMap::default();
     for row in &profile.rows {
         let frames = case.tables.stack_frames(row.stack);
-        let user = frames.iter().copied().find(|&frame| code::is_user(&case.tables, frame, Runtime::Unknown));
-        if let Some(frame) = user.or(frames.first().copied()) {
-            weights.entry(case.tables.function(frame)).or_insert((frame, 0.0)).1 += row.weight;
+        let mut is_user = |frame: FrameId| {
+            *user[frame.index()].get_or_insert_with(|| code::is_user(&case.tables, frame, Runtime::Unknown))
+        };
+        let innermost = frames.iter().copied().find(|&frame| is_user(frame));
+        if let Some(frame) = innermost.or(frames.first().copied()) {
+            weights.entry(case.tables.get_frame(frame).function).or_insert((frame, 0.0)).1 += row.weight;
         }
     }
-    weights
+    weights.into_iter().map(|(function, weight)| (case.tables.text(function), weight)).collect()
 }
 
 /// Functions at the root of every stack of a thread.
@@ -197,10 +214,31 @@ const ROOTS: &[&str] = &[
     "all",
 ];
 
-fn hot(case: &Case, placed: &Placed<Profile>, shares: &Shares, facts: &mut Facts) {
+/// What most of the time off CPU is waited in, and which function waits. Threads that could go on wait for nothing.
+fn off_cpu(case: &Case, placed: &Placed<Profile>, facts: &mut Facts) {
+    let mut reasons: BTreeMap<&str, (f64, Vec<ProfileRow>)> = BTreeMap::new();
+    for row in &placed.what.rows {
+        let (weight, rows) = reasons.entry(reason::of_switch(&case.tables, row.stack)).or_default();
+        *weight += row.weight;
+        rows.push(*row);
+    }
+    reasons.remove("runnable");
+    let total: f64 = reasons.values().map(|(weight, _)| weight).sum();
+    let Some((reason, (weight, rows))) = reasons.into_iter().max_by(|a, b| a.1.0.total_cmp(&b.1.0)) else { return };
+    let waits = Profile { rows, ..placed.what.clone() };
+    let Some(mut fact) = hot(case, placed, &waits) else { return };
+    fact.set("reason", reason).set("reason_share", weight / total);
+    if waits.unit == "nanoseconds" {
+        fact.set("waited_s", weight / 1e9);
+    }
+    facts.push(fact);
+}
+
+fn hot(case: &Case, placed: &Placed<Profile>, profile: &Profile) -> Option<Fact> {
+    let shares = &Shares::of(case, profile);
     let own = Shares::ranked(case, &shares.own);
-    let Some(&(_, leaf, leaf_weight)) = own.first() else { return };
-    let culprits = owners(case, &placed.what, shares);
+    let &(_, leaf, leaf_weight) = own.first().filter(|_| shares.total > 0.0)?;
+    let culprits = owners(case, profile, shares);
     let mut fact = Fact::new("hot", placed.subject);
     fact.set("of", kind_word(placed.what.kind)).set("samples", shares.samples);
     if placed.what.unit == "nanoseconds" && placed.what.span_s >= 1.0 {
@@ -215,12 +253,12 @@ fn hot(case: &Case, placed: &Placed<Profile>, shares: &Shares, facts: &mut Facts
     if let Some(&(frame, weight)) = culprits.first() {
         fact.set("culprit", case.tables.function(frame)).set("total", weight / shares.total);
         fact.set("user", code::is_user(&case.tables, frame, Runtime::Unknown));
-        let says = format!(
-            "{} of the {} samples pass through {}",
-            units::share(weight / shares.total),
-            units::number(shares.samples as f64),
-            case.tables.function(frame)
-        );
+        let all = match profile.unit.as_str() {
+            "nanoseconds" if profile.kind == ProfileKind::OffCpu => units::duration(shares.total / 1e9),
+            _ => format!("the {} samples", units::number(shares.samples as f64)),
+        };
+        let share = units::share(weight / shares.total);
+        let says = format!("{share} of {all} pass through {}", case.tables.function(frame));
         fact.cites.push(Cite::new(placed.artifact, placed.what.line, says));
     }
     let says = format!("{} of the samples are in {leaf} itself", units::share(leaf_weight / shares.total));
@@ -251,7 +289,7 @@ fn hot(case: &Case, placed: &Placed<Profile>, shares: &Shares, facts: &mut Facts
     if placed.what.unit == "bytes" {
         fact.set("bytes", shares.total);
     }
-    facts.push(fact);
+    Some(fact)
 }
 
 /// User functions that own the cost: those through which many samples pass and which are the innermost user code of

@@ -1,7 +1,7 @@
 //! Why a thread waits: from its frames first, from its header second.
 
 use postmortem_parsers::evidence::{Runtime, Thread};
-use postmortem_parsers::tables::{FrameKind, StackId, Tables};
+use postmortem_parsers::tables::{FrameId, FrameKind, StackId, Tables};
 
 /// A blocking reason: a word of the report schema.
 pub type Reason = &'static str;
@@ -238,11 +238,35 @@ const NATIVE_FRAMES: &[(&str, Reason)] = &[
     ("*usleep*", "sleep"),
 ];
 
+fn native_names<'a>(functions: impl Iterator<Item = &'a str>) -> Option<Reason> {
+    functions.take(5).find_map(|function| {
+        let known = NATIVE_FRAMES.iter().find(|(pattern, _)| super::glob::fits(pattern, function));
+        known.map(|(_, reason)| *reason)
+    })
+}
+
+/// Why a sampled thread left its CPU: `runnable` when it was taken off it.
+pub fn of_switch(tables: &Tables, stack: StackId) -> Reason {
+    let frames = tables.stack_frames(stack);
+    let kernel = frames.iter().take_while(|&&frame| tables.get_frame(frame).kind == FrameKind::Kernel).count();
+    let of = |frames: &[FrameId]| frames.iter().map(|&frame| tables.function(frame)).collect::<Vec<_>>();
+    let (kernel, user) = (of(&frames[..kernel]), of(&frames[kernel..]));
+    let has = |name: &str| kernel.iter().any(|function| function.contains(name));
+    if has("irqentry_exit") || has("preempt_schedule") || has("asm_sysvec") {
+        return "runnable";
+    }
+    native_names(user.iter().copied()).unwrap_or(match () {
+        () if has("futex") => "futex",
+        () if has("io_schedule") || has("fsync") => "disk-io",
+        () if has("poll") || has("sock") || has("tcp_") => "network-io",
+        () if has("nanosleep") => "sleep",
+        () => "unknown",
+    })
+}
+
 fn native_frames(tables: &Tables, stack: StackId) -> Option<Reason> {
-    for function in tables.functions(stack).take(5) {
-        if let Some((_, reason)) = NATIVE_FRAMES.iter().find(|(pattern, _)| super::glob::fits(pattern, function)) {
-            return Some(reason);
-        }
+    if let Some(reason) = native_names(tables.functions(stack)) {
+        return Some(reason);
     }
     tables.functions(stack).next().filter(|function| function.contains("futex")).map(|_| "futex")
 }

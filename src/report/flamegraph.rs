@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use inferno::flamegraph::{self, Options};
 
+use super::folded::Folded;
 use super::text;
 
 /// Deeper stacks keep their outermost and innermost frames and a mark for those between.
@@ -19,8 +20,17 @@ const MAX_BOXES: usize = 8_000;
 /// Stands for stacks of which no frame is wide enough.
 const TOO_NARROW: &str = "(too narrow to draw)";
 
-/// Draws a flame graph of what [`fold`](super::folded::fold) gave; `None` when it has no weight.
-pub fn svg(folded: &[(String, u64)], title: &str, unit: &str) -> Option<String> {
+/// Where what is called stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Above its caller: a flame graph.
+    Up,
+    /// Below its caller: an icicle graph.
+    Down,
+}
+
+/// Draws a flame graph; `None` when there is no weight.
+pub fn svg(folded: &Folded, title: &str, unit: &str, direction: Direction) -> Option<String> {
     let lines = wide_enough(&drawable(folded));
     if lines.is_empty() {
         return None;
@@ -30,43 +40,53 @@ pub fn svg(folded: &[(String, u64)], title: &str, unit: &str) -> Option<String> 
     options.count_name = text::visible(unit);
     // Colours from the name alone; the default draws lots.
     options.deterministic = true;
+    if direction == Direction::Down {
+        options.direction = flamegraph::Direction::Inverted;
+    }
     let mut svg = Vec::new();
     flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), &mut svg).ok()?;
     String::from_utf8(svg).ok()
 }
 
+/// A stack that can be drawn: its root with the separator or empty, what is above it, weight.
+type Line<'a> = (&'a str, Cow<'a, str>, u64);
+
 /// Stacks of bounded depth and name length, with weights that can be added without overflow.
-fn drawable(folded: &[(String, u64)]) -> Vec<(Cow<'_, str>, u64)> {
-    let total: u128 = folded.iter().map(|(_, weight)| u128::from(*weight)).sum();
+fn drawable(folded: &Folded) -> Vec<Line<'_>> {
+    let total: u128 = folded.iter().map(|(_, _, weight)| u128::from(weight)).sum();
     let scale = u64::try_from(total >> 62).unwrap_or(u64::MAX).saturating_add(1);
-    folded.iter().map(|(stack, weight)| (cut(stack), weight / scale)).filter(|(_, weight)| *weight > 0).collect()
+    let lines = folded.iter().map(|(root, stack, weight)| (root, cut(stack), weight / scale));
+    lines.filter(|(_, _, weight)| *weight > 0).collect()
 }
 
 /// Folded lines without the frames that are too narrow; their weight stays with the frame below.
-fn wide_enough(stacks: &[(Cow<'_, str>, u64)]) -> Vec<String> {
+fn wide_enough(stacks: &[Line<'_>]) -> Vec<String> {
     let boxes = Boxes::of(stacks);
     let narrowest = boxes.narrowest();
-    let mut lines: Vec<(&str, u64)> = Vec::new();
+    let mut lines: Vec<(&str, &str, u64)> = Vec::new();
     let mut open = Vec::new();
     let mut next = 0;
-    for ((stack, weight), &(shared, depth)) in stacks.iter().zip(&boxes.depths) {
+    for ((root, stack, weight), &(shared, depth)) in stacks.iter().zip(&boxes.depths) {
         open.truncate(shared);
         open.extend(next..next + depth - shared);
         next += depth - shared;
         let kept = open.iter().take_while(|&&index| boxes.weights[index] >= narrowest).count();
-        let stack = outermost(stack, kept);
+        let (root, stack) = outermost(root, stack, kept);
         match lines.last_mut() {
-            Some((last, sum)) if *last == stack => *sum += weight,
-            _ => lines.push((stack, *weight)),
+            Some((last_root, last, sum)) if (*last_root, *last) == (root, stack) => *sum += weight,
+            _ => lines.push((root, stack, *weight)),
         }
     }
-    lines.iter().map(|(stack, weight)| format!("{stack} {weight}")).collect()
+    lines.iter().map(|(root, stack, weight)| format!("{root}{stack} {weight}")).collect()
 }
 
-fn outermost(stack: &str, frames: usize) -> &str {
-    match frames.checked_sub(1) {
-        None => TOO_NARROW,
-        Some(last) => stack.match_indices(';').nth(last).map_or(stack, |(end, _)| &stack[..end]),
+/// The first frames of a stack, that of its root among them.
+fn outermost<'a>(root: &'a str, stack: &'a str, frames: usize) -> (&'a str, &'a str) {
+    match frames.checked_sub(usize::from(!root.is_empty())) {
+        None => ("", TOO_NARROW),
+        Some(0) if root.is_empty() => ("", TOO_NARROW),
+        Some(0) => ("", root.trim_end_matches(';')),
+        Some(above) => (root, stack.match_indices(';').nth(above - 1).map_or(stack, |(end, _)| &stack[..end])),
     }
 }
 
@@ -79,20 +99,24 @@ struct Boxes {
 }
 
 impl Boxes {
-    fn of(stacks: &[(Cow<'_, str>, u64)]) -> Boxes {
+    fn of(stacks: &[Line<'_>]) -> Boxes {
         let mut boxes = Boxes { total: 0, weights: Vec::new(), depths: Vec::new() };
         let mut open: Vec<usize> = Vec::new();
-        let mut before: Option<&str> = None;
-        for (stack, weight) in stacks {
-            let shared = before.map_or(0, |before| shared_frames(before, stack));
-            let depth = stack.split(';').count();
+        let mut before: Option<(&str, &str)> = None;
+        for (root, stack, weight) in stacks {
+            let below = usize::from(!root.is_empty());
+            let shared = match before {
+                Some((before_root, before)) if before_root == *root => below + shared_frames(before, stack),
+                _ => 0,
+            };
+            let depth = below + frames(stack);
             open.truncate(shared);
             open.extend(boxes.weights.len()..boxes.weights.len() + depth - shared);
             boxes.weights.resize(boxes.weights.len() + depth - shared, 0);
             open.iter().for_each(|&index| boxes.weights[index] += weight);
             boxes.depths.push((shared, depth));
             boxes.total += weight;
-            before = Some(stack);
+            before = Some((*root, &**stack));
         }
         boxes
     }
@@ -109,14 +133,19 @@ impl Boxes {
     }
 }
 
+fn frames(stack: &str) -> usize {
+    memchr::memchr_iter(b';', stack.as_bytes()).count() + 1
+}
+
 fn shared_frames(before: &str, stack: &str) -> usize {
     before.split(';').zip(stack.split(';')).take_while(|(a, b)| a == b).count()
 }
 
 /// The stack as it can be drawn: not too deep, no name too wide.
 fn cut(stack: &str) -> Cow<'_, str> {
-    let depth = stack.split(';').count();
-    if depth <= MAX_DEPTH && stack.split(';').all(|frame| frame.len() <= MAX_NAME) {
+    let depth = frames(stack);
+    let narrow = stack.len() <= MAX_NAME || stack.split(';').all(|frame| frame.len() <= MAX_NAME);
+    if depth <= MAX_DEPTH && narrow {
         return Cow::Borrowed(stack);
     }
     let frames = stack.split(';').map(|frame| text::cut_middle(frame, MAX_NAME));
@@ -138,44 +167,59 @@ mod tests {
         (text.to_owned(), weight)
     }
 
+    /// Below the root that is their first frame, as threads and reasons are.
+    fn folded(stacks: &[(String, u64)]) -> Folded {
+        let mut builder = super::super::folded::Builder::default();
+        for (stack, weight) in stacks {
+            let (root, above) = stack.split_once(';').unwrap_or(("", stack));
+            let (root, stack) = (builder.root(root), builder.stack(above.split(';').map(|frame| (frame, ""))));
+            builder.add(root, stack, *weight);
+        }
+        builder.finish()
+    }
+
+    fn draw(stacks: &[(String, u64)], title: &str, unit: &str) -> Option<String> {
+        super::svg(&folded(stacks), title, unit, Direction::Up)
+    }
+
     #[test]
     fn the_same_stacks_give_the_same_picture() {
         let stacks = [stack("main;<T as A>::a", 3), stack("main;b", 4)];
-        let svg = svg(&stacks, "CPU & more", "samples").unwrap();
+        let svg = draw(&stacks, "CPU & more", "samples").unwrap();
         assert!(svg.contains("&lt;T as A&gt;::a (3 samples, 42.86%)"), "{svg}");
         assert!(svg.contains("CPU &amp; more"));
-        assert_eq!(Some(svg), super::svg(&stacks, "CPU & more", "samples"));
+        assert_eq!(Some(svg), draw(&stacks, "CPU & more", "samples"));
     }
 
     #[test]
     fn nothing_to_draw_is_none() {
-        assert_eq!(svg(&[], "empty", "samples"), None);
-        assert_eq!(svg(&[stack("main", 0)], "no weight", "samples"), None);
+        assert_eq!(draw(&[], "empty", "samples"), None);
+        assert_eq!(draw(&[stack("main", 0)], "no weight", "samples"), None);
     }
 
     #[test]
     fn deep_and_heavy_stacks_stay_small() {
         let deep = |n: usize| format!("main;{}leaf", "f;".repeat(n));
-        let svg = svg(&[stack(&deep(9_998), 1), stack("other", 1)], "deep", "samples").unwrap();
+        let svg = draw(&[stack(&deep(9_998), 1), stack("other", 1)], "deep", "samples").unwrap();
         assert!(svg.contains("... 9800 frames") && svg.contains(">leaf (1 samples"));
         assert!(svg.len() < 200_000, "{}", svg.len());
 
         let heavy = [stack("a", u64::MAX), stack("b", u64::MAX)];
-        assert!(super::svg(&heavy, "heavy", "bytes").is_some());
+        assert!(draw(&heavy, "heavy", "bytes").is_some());
     }
 
     #[test]
     fn frames_that_cannot_be_seen_leave_their_weight_below() {
         let stacks = [stack("a;b;c", 1), stack("a;b;d", 9_999), stack("e", 1), stack("f;g", 9_999)];
-        let stacks: Vec<_> = stacks.iter().map(|(stack, weight)| (Cow::Borrowed(stack.as_str()), *weight)).collect();
-        assert_eq!(wide_enough(&stacks), ["a;b 1", "a;b;d 9999", "(too narrow to draw) 1", "f;g 9999"]);
+        let drawn = wide_enough(&drawable(&folded(&stacks)));
+        assert_eq!(drawn, ["(too narrow to draw) 1", "a;b 1", "a;b;d 9999", "f;g 9999"]);
     }
 
     #[test]
     fn many_narrow_stacks_stay_below_the_limit() {
         let wide: Vec<_> =
             (0..3_000).map(|n| stack(&format!("main;{}", format!("frame_{n};").repeat(40)), 1)).collect();
-        let svg = svg(&wide, "wide", "samples").unwrap();
+        let svg = draw(&wide, "wide", "samples").unwrap();
         assert!(svg.len() < 4_000_000, "{}", svg.len());
         assert!(svg.contains("all (3,000 samples, 100%)") && svg.contains("main (3,000 samples, 100.00%)"));
     }

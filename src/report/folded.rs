@@ -1,58 +1,137 @@
 //! Folded stacks: `outermost;...;innermost weight`, one line a stack, the form that flame graph tools read.
 
-use std::collections::BTreeMap;
-
 use super::text;
+use std::collections::HashMap;
+use std::io::{self, Write};
 
-/// A stack with its weight.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StackLine {
-    /// Function names, outermost first.
-    pub frames: Vec<String>,
-    /// Samples, bytes, microseconds, threads, ...
-    pub weight: u64,
+/// Weighted stacks, each once: by root (the process, thread or reason that all have as their outermost frame), then by
+/// the text of what is above.
+#[derive(Debug, Default)]
+pub struct Folded {
+    /// Roots with the separator behind; the empty one has none.
+    roots: Vec<String>,
+    text: String,
+    rows: Vec<Row>,
 }
 
-/// Merges equal stacks and sorts them. Stacks without weight say nothing and are left out.
-pub fn fold(lines: impl Iterator<Item = StackLine>) -> Vec<(String, u64)> {
-    let mut merged: BTreeMap<String, u64> = BTreeMap::new();
-    for line in lines.filter(|line| line.weight > 0) {
-        let total = merged.entry(join(&line.frames)).or_default();
-        *total = total.saturating_add(line.weight);
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    root: u32,
+    start: usize,
+    end: usize,
+    weight: u64,
+}
+
+impl Folded {
+    /// Root, stack and weight of each line. A root ends with the separator, or is empty.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str, u64)> {
+        self.rows.iter().map(|row| (self.roots[row.root as usize].as_str(), &self.text[row.start..row.end], row.weight))
     }
-    merged.into_iter().collect()
-}
 
-/// Folded text of stacks, sorted.
-pub fn folded(lines: impl Iterator<Item = StackLine>) -> String {
-    write(&fold(lines))
-}
-
-/// The text of folded stacks.
-pub fn write(folded: &[(String, u64)]) -> String {
-    let mut out = String::new();
-    for (stack, weight) in folded {
-        out.push_str(stack);
-        out.push(' ');
-        out.push_str(&weight.to_string());
-        out.push('\n');
+    /// Writes the text.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.iter().try_for_each(|(root, stack, weight)| writeln!(out, "{root}{stack} {weight}"))
     }
-    out
 }
 
-fn join(frames: &[String]) -> String {
-    let mut stack = String::new();
-    for (index, frame) in frames.iter().enumerate() {
-        if index > 0 {
-            stack.push(';');
+/// Gathers weighted stacks.
+#[derive(Debug, Default)]
+pub struct Builder {
+    roots: Vec<String>,
+    known: HashMap<String, u32>,
+    text: String,
+    stacks: Vec<(usize, usize)>,
+    rows: Vec<(u32, u32, u64)>,
+}
+
+impl Builder {
+    /// Names a root; the empty name is none.
+    pub fn root(&mut self, name: &str) -> u32 {
+        if let Some(root) = self.known.get(name) {
+            return *root;
         }
-        if is_plain(frame) {
-            stack.push_str(frame);
-        } else {
-            stack.push_str(&frame_name(frame));
+        let mut text = String::new();
+        if !name.is_empty() {
+            push_frame(&mut text, name, "");
+            text.push(';');
+        }
+        self.roots.push(text);
+        self.known.insert(name.to_owned(), self.roots.len() as u32 - 1);
+        self.roots.len() as u32 - 1
+    }
+
+    /// Names a stack by its frames, outermost first, each with a mark that is put behind its name.
+    pub fn stack<'a>(&mut self, frames: impl Iterator<Item = (&'a str, &'static str)>) -> u32 {
+        let start = self.text.len();
+        for (name, mark) in frames {
+            if self.text.len() > start {
+                self.text.push(';');
+            }
+            push_frame(&mut self.text, name, mark);
+        }
+        if self.text.len() == start {
+            self.text.push_str("(no stack)");
+        }
+        self.stacks.push((start, self.text.len()));
+        self.stacks.len() as u32 - 1
+    }
+
+    /// Adds weight to a stack below a root. Without weight it says nothing and is left out.
+    pub fn add(&mut self, root: u32, stack: u32, weight: u64) {
+        if weight > 0 {
+            self.rows.push((root, stack, weight));
         }
     }
-    if stack.is_empty() { "(no stack)".to_owned() } else { stack }
+
+    /// Sorts, and merges what is equal.
+    pub fn finish(self) -> Folded {
+        let (root_order, root_ranks) = ranked(&self.roots.iter().map(String::as_str).collect::<Vec<_>>());
+        let texts: Vec<&str> = self.stacks.iter().map(|(start, end)| &self.text[*start..*end]).collect();
+        let (stack_order, stack_ranks) = ranked(&texts);
+        let mut rows: Vec<(u32, u32, u64)> = self.rows;
+        for row in &mut rows {
+            *row = (root_ranks[row.0 as usize], stack_ranks[row.1 as usize], row.2);
+        }
+        rows.sort_unstable();
+        rows.dedup_by(|next, kept| {
+            let same = (next.0, next.1) == (kept.0, kept.1);
+            if same {
+                kept.2 = kept.2.saturating_add(next.2);
+            }
+            same
+        });
+        let place = |&(root, stack, weight): &(u32, u32, u64)| {
+            let (start, end) = self.stacks[stack_order[stack as usize]];
+            Row { root, start, end, weight }
+        };
+        let rows = rows.iter().map(place).collect();
+        let roots = root_order.iter().map(|root| self.roots[*root].clone()).collect();
+        Folded { roots, text: self.text, rows }
+    }
+}
+
+/// The order of texts, and the place of each in it; of equal texts the first place.
+fn ranked(texts: &[&str]) -> (Vec<usize>, Vec<u32>) {
+    let mut order: Vec<usize> = (0..texts.len()).collect();
+    order.sort_unstable_by_key(|&item| texts[item]);
+    let mut ranks = vec![0; texts.len()];
+    for (place, pair) in order.iter().enumerate() {
+        let before = place.checked_sub(1).map(|before| order[before]).filter(|&before| texts[before] == texts[*pair]);
+        ranks[*pair] = before.map_or(place as u32, |before| ranks[before]);
+    }
+    (order, ranks)
+}
+
+fn push_frame(text: &mut String, name: &str, mark: &str) {
+    if is_plain(name) {
+        text.push_str(name)
+    } else {
+        text.push_str(&frame_name(name))
+    }
+    text.push_str(mark);
 }
 
 /// True for the names that need no look at all, which are nearly all of them.
@@ -82,23 +161,41 @@ fn frame_name(frame: &str) -> String {
 mod tests {
     use super::*;
 
-    fn line(frames: &[&str], weight: u64) -> StackLine {
-        StackLine { frames: frames.iter().map(|frame| (*frame).to_owned()).collect(), weight }
+    fn folded(lines: &[(&str, &[&str], u64)]) -> String {
+        let mut builder = Builder::default();
+        for (root, frames, weight) in lines {
+            let (root, stack) = (builder.root(root), builder.stack(frames.iter().map(|frame| (*frame, ""))));
+            builder.add(root, stack, *weight);
+        }
+        let mut out = Vec::new();
+        builder.finish().write(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn equal_stacks_are_merged_and_the_text_is_sorted() {
-        let stacks = [line(&["main", "b"], 2), line(&["main", "a"], 1), line(&["main", "b"], 40), line(&["zero"], 0)];
-        assert_eq!(folded(stacks.into_iter()), "main;a 1\nmain;b 42\n");
+        let lines: [(&str, &[&str], u64); 5] = [
+            ("p", &["main", "b"], 2),
+            ("p", &["main", "a"], 1),
+            ("p", &["main", "b"], 40),
+            ("p", &["z"], 0),
+            ("", &["x"], 7),
+        ];
+        assert_eq!(folded(&lines), "x 7\np;main;a 1\np;main;b 42\n");
     }
 
     #[test]
     fn names_cannot_break_the_form() {
-        let hostile = [line(&["a;b", "x\ny\x1b", "", "operator new 12"], 1), line(&[], u64::MAX), line(&[], 5)];
+        let lines: [(&str, &[&str], u64); 4] = [
+            ("", &["a;b", "x\ny\x1b", "", "operator new 12"], 1),
+            ("", &[], u64::MAX),
+            ("", &[], 5),
+            ("c;d", &["# x"], 1),
+        ];
         assert_eq!(
-            folded(hostile.into_iter()),
-            "(no stack) 18446744073709551615\na:b;x y\\u{1b};(unknown);operator new_12 1\n"
+            folded(&lines),
+            "(no stack) 18446744073709551615\na:b;x y\\u{1b};(unknown);operator new_12 1\nc:d;#_x 1\n"
         );
-        assert_eq!(folded([line(&["# x"], 1)].into_iter()), "#_x 1\n");
+        assert_eq!(folded(&[("", &["# x"], 1)]), "#_x 1\n");
     }
 }
