@@ -1,12 +1,12 @@
 # What a sick process can still tell, gently: nothing is installed, no process is stopped or changed, every file is
 # bounded. It ends in one archive for `postmortem analyze`. Read it before you run it.
 #
-# Environment: OUT, name of the folder and the archive; URL, base of the admin port (http://127.0.0.1:6060) where it
+# Environment: OUT, name of the folder and the archive; PAUSE, seconds between samples; URL, base of the admin port (http://127.0.0.1:6060) where it
 # is not found by itself; JAVA_HISTOGRAM=1 for a class histogram (it walks the heap).
 
 SAMPLES=$((MINUTES * 4))     # one each 15 seconds
 [ "$SAMPLES" -ge 2 ] || SAMPLES=2
-PAUSE=15
+PAUSE=${PAUSE:-15}
 MOST_BYTES=67108864          # of one file
 MOST_GOROUTINES=10000        # above, only the grouped dump is taken: the full one stops the world for long
 OUT=${OUT:-postmortem-$(date -u +%Y%m%dT%H%M%SZ)}
@@ -85,8 +85,15 @@ on "test -f '$C1/cpu.stat'" </dev/null || C1=/sys/fs/cgroup/cpu
 
 # --- once ------------------------------------------------------------------------------------------------------------
 
+# The kernel speaks of the whole machine: its log is kept only where it names this process.
+COMM=$(on "cat /proc/$PID/comm" </dev/null)
+kernel_log() {
+    keep dmesg.txt 'dmesg | tail -n 5000'
+    grep -qF -e "($COMM)" -e "task $COMM:" -e "$COMM[" "$OUT/dmesg.txt" 2>/dev/null || rm -f "$OUT/dmesg.txt"
+}
+
 keep environ.txt "tr '\\0' '\\n' </proc/$PID/environ | grep -E '^(GOGC|GOMEMLIMIT|GOMAXPROCS|GODEBUG|JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|MALLOC_[A-Z_]*)='"
-keep dmesg.txt 'dmesg | tail -n 5000'
+kernel_log
 if [ -n "$POD" ]; then
     kubectl describe pod ${NAMESPACE:+-n "$NAMESPACE"} "$POD" >"$OUT/describe-pod.txt" 2>/dev/null
     for last in '' --previous; do
@@ -113,7 +120,7 @@ dump() {
             if on 'command -v jcmd' </dev/null >/dev/null; then
                 keep "jstack-$1.txt" "jcmd $PID Thread.print -l"
                 keep "heap_info-$1.txt" "jcmd $PID GC.heap_info"
-                keep "nmt-$1.txt" "jcmd $PID VM.native_memory summary | grep -v 'not enabled'"
+                keep "nmt-$1.txt" "jcmd $PID VM.native_memory summary | sed -n '/^Native Memory Tracking/,\$p'"
                 [ -n "${JAVA_HISTOGRAM:-}" ] && keep "histo-$1.txt" "jcmd $PID GC.class_histogram -all"
             else
                 # The virtual machine prints its threads into its own log.
@@ -163,6 +170,6 @@ while [ "$nth" -le "$SAMPLES" ]; do
     nth=$((nth + 1))
 done
 dump 3
-keep dmesg.txt 'dmesg | tail -n 5000'
+kernel_log
 
 tar -czf "$OUT.tar.gz" "$OUT" && rm -rf "$OUT" && say "wrote $OUT.tar.gz" && echo "$OUT.tar.gz"
