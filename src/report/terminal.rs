@@ -247,6 +247,7 @@ impl<'a> Screen<'a> {
             self.row("Suspected", &in_one_line(finding), 2);
             self.row("", view::beyond_title(&finding.title, &finding.summary), self.limits.summary_lines);
             self.whereabouts(finding);
+            self.source(finding);
             self.evidence("Evidence", &finding.evidence, self.limits.evidence);
             self.evidence("Against", &finding.against, self.limits.against);
         }
