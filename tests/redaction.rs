@@ -77,8 +77,11 @@ fn planted(kind: usize, numbers: &mut Numbers) -> (String, String) {
 const KINDS: usize = 22;
 const EACH: usize = 10;
 
-/// A bundle of several formats with secrets in it, and the secrets.
-fn bundle() -> (Vec<(String, String)>, Vec<(usize, String)>) {
+/// Files by path, and the secrets in them by kind.
+type Planted = (Vec<(String, String)>, Vec<(usize, String)>);
+
+/// A bundle of several formats with secrets in it.
+fn bundle() -> Planted {
     let mut numbers = Numbers(7);
     let (mut secrets, mut log, mut dump, mut kernel) = (Vec::new(), String::new(), String::new(), String::new());
     let mut metrics = String::from("# TYPE process_open_fds gauge\n");

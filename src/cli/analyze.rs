@@ -62,7 +62,10 @@ pub fn run(args: &Args) -> Result<u8> {
         );
     }
     let folder = args.output.folder_for(&report.bundle.name);
-    let extras = output::Extras { pictures: &|give| pictures::all(&analysis.case).try_for_each(give), facts: &|| facts(&analysis) };
+    let extras = output::Extras {
+        pictures: &|give| pictures::all(&analysis.case).try_for_each(give),
+        facts: &|| facts(&analysis),
+    };
     output::deliver(report.clone(), &args.output, folder.as_deref(), &extras)
 }
 

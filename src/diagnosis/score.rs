@@ -130,35 +130,34 @@ impl<'a> Scored<'a> {
         let sites = sites(anchor, facts, &rests_on);
         let fingerprint = fingerprint(case, pattern, anchor, &sites);
         let count = anchor.number("count").filter(|count| *count >= 0.0).map(|count| count as u64);
-        let finding = Finding {
-            id: format!("{}-{}", pattern.id, &fingerprint[..8]),
-            fingerprint,
-            pattern: pattern.id.clone(),
-            category: pattern.category.clone(),
-            severity,
-            confidence: confidence(score),
-            title: fill(&pattern.title, anchor),
-            summary: fill(if hit.summary.is_empty() { &pattern.summary } else { &hit.summary }, anchor),
-            bucket: pattern
-                .bucket
-                .as_ref()
-                .map(|bucket| fill(bucket, anchor))
-                .or_else(|| if pattern.count_of.is_some() { anchor.text("reason").map(str::to_owned) } else { None }),
-            count: pattern.count_of.as_ref().and(count),
-            count_of: pattern.count_of.clone(),
-            sites,
-            evidence,
-            against,
-            signals: signals(anchor, facts, &rests_on),
-            remediation: pattern.fix.clone(),
-            references: pattern.references.clone(),
-            subject: Some(subject_id(anchor.subject)),
-            score: parts,
-            explained_by: None,
-            source: Vec::new(),
-            state: None,
-            suppressed: None,
-        };
+        let finding =
+            Finding {
+                id: format!("{}-{}", pattern.id, &fingerprint[..8]),
+                fingerprint,
+                pattern: pattern.id.clone(),
+                category: pattern.category.clone(),
+                severity,
+                confidence: confidence(score),
+                title: fill(&pattern.title, anchor),
+                summary: fill(if hit.summary.is_empty() { &pattern.summary } else { &hit.summary }, anchor),
+                bucket: pattern.bucket.as_ref().map(|bucket| fill(bucket, anchor)).or_else(|| {
+                    if pattern.count_of.is_some() { anchor.text("reason").map(str::to_owned) } else { None }
+                }),
+                count: pattern.count_of.as_ref().and(count),
+                count_of: pattern.count_of.clone(),
+                sites,
+                evidence,
+                against,
+                signals: signals(anchor, facts, &rests_on),
+                remediation: pattern.fix.clone(),
+                references: pattern.references.clone(),
+                subject: Some(subject_id(anchor.subject)),
+                score: parts,
+                explained_by: None,
+                source: Vec::new(),
+                state: None,
+                suppressed: None,
+            };
         Some(Scored { pattern, anchor, anchor_index: hit.anchor, rests_on, subject: anchor.subject, score, finding })
     }
 

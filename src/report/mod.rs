@@ -3,9 +3,9 @@
 mod annotation;
 pub mod flamegraph;
 pub mod folded;
-pub mod html;
 pub mod github;
 pub mod gitlab;
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
