@@ -173,7 +173,8 @@ pub(super) fn chart(trend: &Trend, axis: Axis, events: &[(f64, &Event)]) -> Opti
             }
             @if let Some(since) = since {
                 line.since x1=(at(since)) x2=(at(since)) y2=(HEIGHT) {}
-                text.since x=(at(since)) y=(HEIGHT - 4.0) text-anchor=(anchor(axis.share(since))) { "onset" }
+                text.since x=(at(since)) y="12" dx=(if axis.share(since) > 0.85 { "-3" } else { "3" })
+                    text-anchor=(anchor(axis.share(since))) { "onset" }
             }
             text x="-6" y="12" text-anchor="end" { (label(heights.high)) }
             text x="-6" y=(HEIGHT - 3.0) text-anchor="end" { (label(heights.low)) }
