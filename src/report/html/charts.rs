@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(labels(axis(noon, noon + 5.0 * 3600.0, true)), ["13:00", "14:00", "15:00", "16:00", "17:00"]);
         assert_eq!(labels(axis(noon, noon + 86_400.0 * 30.0, true)).len(), 6);
         assert_eq!(labels(axis(0.0, 60.0, false)), ["0 s", "10 s", "20 s", "30 s", "40 s", "50 s", "1 min"]);
-        assert_eq!(labels(axis(5.0, 5.0, true)).len(), 0);
+        assert_eq!(labels(axis(5.0, 5.0, true)).len(), 1);
     }
 
     #[test]
