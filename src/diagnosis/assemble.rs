@@ -3,7 +3,7 @@
 use super::score::subject_id;
 use super::{Diagnosis, profiles};
 use crate::bundle::Bundle;
-use crate::case::{Case, Clock, Moment, SubjectId};
+use crate::case::{Case, Clock, Moment};
 use crate::passes::fact::Facts;
 use crate::passes::measures::{Judged, memory_limit, word};
 use crate::passes::threads::{Known, Population};
@@ -269,25 +269,20 @@ fn events(case: &Case) -> Vec<Event> {
             },
         ));
     }
-    // A life that a kill or an exit ended has that for its event.
-    let is_end = |id: SubjectId, at: Moment| {
-        let ends = |kind: RecordKind| matches!(kind, RecordKind::Kill | RecordKind::Exit);
-        case.records.iter().any(|placed| placed.subject == id && placed.at == Some(at) && ends(placed.what.kind))
-    };
     for id in case.subject_ids() {
         let subject = &case.subjects[id as usize];
-        let begins = subject.lives_cut_at.iter().map(|&t| Moment { clock: Clock::Wall, t });
-        events.extend(begins.filter(|&at| !is_end(id, at)).map(|at| {
+        events.extend(subject.began_again.iter().map(|&t| {
+            let at = Some(Moment { clock: Clock::Wall, t });
             let event = Event {
                 kind: "restart".into(),
-                at: when(Some(at)),
-                clock: word(Some(at)),
+                at: when(at),
+                clock: word(at),
                 subject: Some(subject_id(id)),
                 says: format!("a later life of {} was first seen", subject.name),
                 artifact: String::new(),
                 line: None,
             };
-            (Some(at), event)
+            (at, event)
         }));
     }
     let clock = |at: &Option<Moment>| at.map(|at| at.clock);

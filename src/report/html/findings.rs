@@ -82,7 +82,7 @@ impl<'a> Findings<'a> {
         let next = self.report.next_captures.iter().take(MOST_NEXT);
         html! {
             @if !self.report.next_captures.is_empty() {
-                h2 { "Capture this next" }
+                h2 { "A further capture would tell" }
                 ul { @for next in next { li { (sentence(&next.answers, 200)) } } }
                 p.quiet { a href="#next" { "The commands" } }
             }
