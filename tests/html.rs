@@ -160,7 +160,6 @@ fn every_incident_gives_a_sound_page_and_so_does_its_json() {
         let bundle = bundle_of(&files(&case.join("bundle"))).unwrap();
         let report = analyze(bundle, &patterns).unwrap().report;
         let page = html::render(&report);
-        println!("{}: {} bytes", name(&case), page.len());
         check(&page);
         let read: Report = serde_json::from_str(&json::render(&report)).unwrap();
         assert!(html::render(&read) == page, "{}: the JSON gives another page", name(&case));
@@ -272,7 +271,6 @@ fn a_huge_report_gives_a_small_page_that_says_what_was_cut() {
         })
         .collect();
     let page = html::render(&report);
-    println!("{} bytes", page.len());
     check(&page);
     for cut in
         ["more groups", "more profiles have no room", "more findings have no room", "more warnings", "more files"]

@@ -147,7 +147,7 @@ proptest! {
         shuffled.sort_by_key(|p| (p.0.to_bits() ^ order).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         prop_assert_eq!(&judged(&shuffled), &plain);
         let epoch: Vec<_> = points.iter().map(|(t, y)| (t + 1.8e9, *y)).collect();
-        prop_assert_eq!(&Growth { since_s: plain.since_s, onset_s: plain.onset_s, ..judged(&epoch) }, &plain);
+        prop_assert_eq!(&Growth { since_s: plain.since_s, onset_s: plain.onset_s, fit: plain.fit, ..judged(&epoch) }, &plain);
         let bytes: Vec<_> = points.iter().map(|(t, y)| (t * 60.0, y * 1_048_576.0)).collect();
         let scaled = judged(&bytes);
         prop_assert_eq!((scaled.verdict, scaled.reason), (plain.verdict, plain.reason));

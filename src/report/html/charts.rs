@@ -173,7 +173,8 @@ pub(super) fn chart(trend: &Trend, axis: Axis, events: &[(f64, &Event)]) -> Opti
             }
             @if let Some(since) = since {
                 line.since x1=(at(since)) x2=(at(since)) y2=(HEIGHT) {}
-                text.since x=(at(since)) y=(HEIGHT - 4.0) text-anchor=(anchor(axis.share(since))) { "onset" }
+                text.since x=(at(since)) y="12" dx=(if axis.share(since) > 0.85 { "-3" } else { "3" })
+                    text-anchor=(anchor(axis.share(since))) { "onset" }
             }
             text x="-6" y="12" text-anchor="end" { (label(heights.high)) }
             text x="-6" y=(HEIGHT - 3.0) text-anchor="end" { (label(heights.low)) }
@@ -227,7 +228,7 @@ mod tests {
         assert_eq!(labels(axis(noon, noon + 5.0 * 3600.0, true)), ["13:00", "14:00", "15:00", "16:00", "17:00"]);
         assert_eq!(labels(axis(noon, noon + 86_400.0 * 30.0, true)).len(), 6);
         assert_eq!(labels(axis(0.0, 60.0, false)), ["0 s", "10 s", "20 s", "30 s", "40 s", "50 s", "1 min"]);
-        assert_eq!(labels(axis(5.0, 5.0, true)).len(), 0);
+        assert_eq!(labels(axis(5.0, 5.0, true)).len(), 1);
     }
 
     #[test]

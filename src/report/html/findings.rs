@@ -14,6 +14,8 @@ const MOST_BYTES: usize = 600_000;
 const MOST_EVIDENCE: usize = 20;
 /// Findings named beside the answer.
 const MOST_NAMED: usize = 20;
+/// Questions named beside the answer.
+const MOST_NEXT: usize = 4;
 /// Evidence that is seen at once.
 const FIRST_EVIDENCE: usize = 4;
 
@@ -55,12 +57,34 @@ impl<'a> Findings<'a> {
                 }
                 @match self.lead {
                     Some(finding) => (self.told(finding)),
-                    None => {
-                        h1 id="answer" { (capital(view::verdict_meaning(self.report))) }
-                        @if let Some(cause) = self.causes.first() { (prose(&cause.cause.summary)) }
-                        ul { @for line in view::judged(self.report) { li { (sentence(&line, 400)) } } }
-                    }
+                    None => (self.judged()),
                 }
+            }
+        }
+    }
+
+    /// What stands in place of a cause: what there was to judge by, and what would tell more.
+    fn judged(&self) -> Markup {
+        let judged = html! {
+            @if let Some(cause) = self.causes.first() { (prose(&cause.cause.summary)) }
+            ul { @for line in view::judged(self.report) { li { (sentence(&line, 400)) } } }
+        };
+        html! {
+            h1 id="answer" { (capital(view::verdict_meaning(self.report))) }
+            @if self.report.next_captures.is_empty() { (judged) } @else {
+                div.columns { div { (judged) } aside aria-label="What to do" { (self.next()) } }
+            }
+        }
+    }
+
+    /// What to capture next.
+    fn next(&self) -> Markup {
+        let next = self.report.next_captures.iter().take(MOST_NEXT);
+        html! {
+            @if !self.report.next_captures.is_empty() {
+                h2 { "A further capture would tell" }
+                ul { @for next in next { li { (sentence(&next.answers, 200)) } } }
+                p.quiet { a href="#next" { "The commands" } }
             }
         }
     }
@@ -95,6 +119,7 @@ impl<'a> Findings<'a> {
                         h2 { @if cause.is_some() { "What to do" } @else { "What to do, if that is confirmed" } }
                         (prose(&finding.remediation))
                     }
+                    (self.next())
                     (self.symptoms(cause))
                     (self.further())
                     (score(finding))
