@@ -517,7 +517,9 @@ impl<'a> Dump<'a> {
                 self.skip_frames(lines);
                 break;
             }
-            let Some(location) = lines.peek_second() else {
+            let mut behind = *lines;
+            behind.advance();
+            let Some(location) = behind.peek() else {
                 // The text ends between a function and its place.
                 if line.ends_with(b")") || line.starts_with(b"created by ") {
                     lines.advance();
@@ -551,8 +553,8 @@ impl<'a> Dump<'a> {
                 };
                 thread.created_by = Some(self.frame_id(function, location, FrameKind::User, &mut out.tables));
                 thread.created_in = parent;
-                lines.advance();
-                lines.advance();
+                behind.advance();
+                *lines = behind;
                 if !lines.peek().is_some_and(|line| line.starts_with(b"[originating from")) {
                     break;
                 }
@@ -576,8 +578,8 @@ impl<'a> Dump<'a> {
                 // A C frame from a cgo traceback has no parentheses.
                 _ => self.push_frame(line, location, FrameKind::Native, &mut out.tables),
             }
-            lines.advance();
-            lines.advance();
+            behind.advance();
+            *lines = behind;
             thread.marks.truncated |= lines.is_done() && file_and_line(before_offsets(location)).1 == 0;
         }
     }
@@ -700,9 +702,11 @@ fn receiver(function: &[u8], arguments: &[u8]) -> Option<(u64, bool)> {
 
 /// `main.go:54` of `main.go:54 +0x59 fp=0x.. sp=0x.. pc=0x..`.
 fn before_offsets(location: &[u8]) -> &[u8] {
-    memchr::memmem::find(location, b" +0x")
-        .or_else(|| memchr::memmem::find(location, b" fp="))
-        .map_or(location, |end| &location[..end])
+    let is_offset = |&blank: &usize| {
+        let behind = &location[blank + 1..];
+        behind.starts_with(b"+0x") || behind.starts_with(b"fp=")
+    };
+    memchr::memchr_iter(b' ', location).find(is_offset).map_or(location, |end| &location[..end])
 }
 
 fn file_and_line(place: &[u8]) -> (&[u8], u32) {
