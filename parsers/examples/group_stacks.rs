@@ -21,6 +21,7 @@ fn main() -> std::io::Result<()> {
     let (mut block, mut all, mut line) = (Vec::new(), Parsed::default(), 1);
     let mut format = None;
     loop {
+        block.reserve(BLOCK);
         let read = file.by_ref().take(BLOCK as u64).read_to_end(&mut block)?;
         let Some(found) = format.or_else(|| of(&block[..block.len().min(65536)])) else {
             println!("no format reads this");

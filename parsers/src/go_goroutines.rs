@@ -89,7 +89,7 @@ fn header(line: &[u8]) -> IResult<&[u8], Header<'_>> {
     let (rest, _) = opt((tag(&b" mp="[..]), word())).parse(rest)?;
     let (rest, _) = tag(&b" ["[..]).parse(rest)?;
     // Labels may hold `]`: the bracket that counts is the first one that is not within them.
-    let labelled = memchr::memmem::find(rest, b" labels:{");
+    let labelled = memchr(b'{', rest).and_then(|_| memchr::memmem::find(rest, b" labels:{"));
     let (rest, state, inner_labels) = match labelled {
         Some(at) if memchr(b']', &rest[..at]).is_none() => {
             let (after, labels) = delimited(tag(&b" labels:{"[..]), braced, tag(&b"}"[..])).parse(&rest[at..])?;
@@ -688,7 +688,7 @@ fn register_line(line: &[u8]) -> bool {
 
 /// The first argument of a method with a pointer receiver, and whether Go marks it as possibly stale.
 fn receiver(function: &[u8], arguments: &[u8]) -> Option<(u64, bool)> {
-    memchr::memmem::find(function, b"(*")?;
+    memchr::memchr_iter(b'*', function).find(|&star| function[..star].ends_with(b"("))?;
     let end = arguments.iter().position(|byte| matches!(byte, b',' | b')')).unwrap_or(arguments.len());
     let first = &arguments[..end];
     let (digits, stale) = match first.strip_suffix(b"?") {
