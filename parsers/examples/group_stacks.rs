@@ -4,7 +4,7 @@
 
 use postmortem_parsers::evidence::{Evidence, Parsed};
 use postmortem_parsers::lines::Text;
-use postmortem_parsers::{Hint, detect};
+use postmortem_parsers::{FORMATS, Format, Hint, Sniff};
 use rustc_hash::FxHashMap;
 use std::fs::File;
 use std::io::Read;
@@ -12,13 +12,18 @@ use std::io::Read;
 /// Read at a time.
 const BLOCK: usize = 4 << 20;
 
+fn of(head: &[u8]) -> Option<&'static dyn Format> {
+    FORMATS.iter().copied().find(|format| format.sniff(head, &Hint::default()) == Sniff::Yes)
+}
+
 fn main() -> std::io::Result<()> {
     let mut file = File::open(std::env::args().nth(1).unwrap_or_default())?;
     let (mut block, mut all, mut line) = (Vec::new(), Parsed::default(), 1);
     let mut format = None;
     loop {
+        block.reserve(BLOCK);
         let read = file.by_ref().take(BLOCK as u64).read_to_end(&mut block)?;
-        let Some(found) = format.or_else(|| detect(&block[..block.len().min(65536)], &Hint::default())) else {
+        let Some(found) = format.or_else(|| of(&block[..block.len().min(65536)])) else {
             println!("no format reads this");
             return Ok(());
         };

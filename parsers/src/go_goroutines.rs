@@ -89,7 +89,7 @@ fn header(line: &[u8]) -> IResult<&[u8], Header<'_>> {
     let (rest, _) = opt((tag(&b" mp="[..]), word())).parse(rest)?;
     let (rest, _) = tag(&b" ["[..]).parse(rest)?;
     // Labels may hold `]`: the bracket that counts is the first one that is not within them.
-    let labelled = memchr::memmem::find(rest, b" labels:{");
+    let labelled = memchr(b'{', rest).and_then(|_| memchr::memmem::find(rest, b" labels:{"));
     let (rest, state, inner_labels) = match labelled {
         Some(at) if memchr(b']', &rest[..at]).is_none() => {
             let (after, labels) = delimited(tag(&b" labels:{"[..]), braced, tag(&b"}"[..])).parse(&rest[at..])?;
@@ -517,7 +517,9 @@ impl<'a> Dump<'a> {
                 self.skip_frames(lines);
                 break;
             }
-            let Some(location) = lines.peek_second() else {
+            let mut behind = *lines;
+            behind.advance();
+            let Some(location) = behind.peek() else {
                 // The text ends between a function and its place.
                 if line.ends_with(b")") || line.starts_with(b"created by ") {
                     lines.advance();
@@ -551,8 +553,8 @@ impl<'a> Dump<'a> {
                 };
                 thread.created_by = Some(self.frame_id(function, location, FrameKind::User, &mut out.tables));
                 thread.created_in = parent;
-                lines.advance();
-                lines.advance();
+                behind.advance();
+                *lines = behind;
                 if !lines.peek().is_some_and(|line| line.starts_with(b"[originating from")) {
                     break;
                 }
@@ -576,8 +578,8 @@ impl<'a> Dump<'a> {
                 // A C frame from a cgo traceback has no parentheses.
                 _ => self.push_frame(line, location, FrameKind::Native, &mut out.tables),
             }
-            lines.advance();
-            lines.advance();
+            behind.advance();
+            *lines = behind;
             thread.marks.truncated |= lines.is_done() && file_and_line(before_offsets(location)).1 == 0;
         }
     }
@@ -686,7 +688,7 @@ fn register_line(line: &[u8]) -> bool {
 
 /// The first argument of a method with a pointer receiver, and whether Go marks it as possibly stale.
 fn receiver(function: &[u8], arguments: &[u8]) -> Option<(u64, bool)> {
-    memchr::memmem::find(function, b"(*")?;
+    memchr::memchr_iter(b'*', function).find(|&star| function[..star].ends_with(b"("))?;
     let end = arguments.iter().position(|byte| matches!(byte, b',' | b')')).unwrap_or(arguments.len());
     let first = &arguments[..end];
     let (digits, stale) = match first.strip_suffix(b"?") {
@@ -700,9 +702,11 @@ fn receiver(function: &[u8], arguments: &[u8]) -> Option<(u64, bool)> {
 
 /// `main.go:54` of `main.go:54 +0x59 fp=0x.. sp=0x.. pc=0x..`.
 fn before_offsets(location: &[u8]) -> &[u8] {
-    memchr::memmem::find(location, b" +0x")
-        .or_else(|| memchr::memmem::find(location, b" fp="))
-        .map_or(location, |end| &location[..end])
+    let is_offset = |&blank: &usize| {
+        let behind = &location[blank + 1..];
+        behind.starts_with(b"+0x") || behind.starts_with(b"fp=")
+    };
+    memchr::memchr_iter(b' ', location).find(is_offset).map_or(location, |end| &location[..end])
 }
 
 fn file_and_line(place: &[u8]) -> (&[u8], u32) {

@@ -5,7 +5,7 @@ use crate::evidence::{Evidence, Marks, ObjectRef, ObjectRole, Parsed, Runtime, S
 use crate::java_dump_file::{Building, java_frame, object_ref};
 use crate::lines::{LineNo, Lines, decimal, rsplit_once, split_once};
 use crate::{Format, Hint, Shape, Sniff, sniff_embedded};
-use memchr::memrchr_iter;
+use memchr::memchr_iter;
 use rustc_hash::FxHashMap;
 
 /// ThreadInfo texts.
@@ -33,7 +33,8 @@ impl Format for JavaThreadInfo {
             Dump { line: lines.number(), when: lines.time().map_or(hint.when, When::Wall), ..Dump::default() };
         dump.continues = hint.continues && lines.offset() == 0;
         while let Some(line) = lines.peek() {
-            if !dump.line(line, lines.number(), out) && !(line.is_empty() && goes_on(lines)) {
+            let taken = dump.line(line, lines.number(), out) || (line.is_empty() && goes_on(lines));
+            if !taken {
                 break;
             }
             lines.advance();
@@ -65,26 +66,23 @@ struct Header<'a> {
 fn header(line: &[u8]) -> Option<Header<'_>> {
     const STATES: &[&[u8]] = &[b"NEW", b"RUNNABLE", b"BLOCKED", b"WAITING", b"TIMED_WAITING", b"TERMINATED"];
     let inner = line.strip_prefix(b"\"")?;
-    memrchr_iter(b'"', inner)
-        .filter_map(|quote| {
-            let rest = inner[quote + 1..].strip_prefix(b" ")?;
-            let (daemon, rest) = rest.strip_prefix(b"daemon ").map_or((false, rest), |rest| (true, rest));
-            let rest = match rest.strip_prefix(b"prio=") {
-                Some(rest) => split_once(rest, b" ")?.1,
-                None => rest,
-            };
-            let (id, rest) = split_once(rest.strip_prefix(b"Id=")?, b" ")?;
-            let (state, rest) = split_once(rest, b" ").unwrap_or((rest, b""));
-            let owner = rest.strip_prefix(b"on ").and_then(|rest| split_once(rest, b" owned by \"")).and_then(
-                |(lock, rest)| {
-                    let (_, id) = rsplit_once(rest, b"\" Id=")?;
-                    Some((lock, decimal(id.split(|byte| *byte == b' ').next()?)?))
-                },
-            );
-            STATES.contains(&state).then_some(())?;
-            Some(Header { name: &inner[..quote], daemon, id: decimal(id)?, state, owner })
-        })
-        .last()
+    memchr_iter(b'"', inner).find_map(|quote| {
+        let rest = inner[quote + 1..].strip_prefix(b" ")?;
+        let (daemon, rest) = rest.strip_prefix(b"daemon ").map_or((false, rest), |rest| (true, rest));
+        let rest = match rest.strip_prefix(b"prio=") {
+            Some(rest) => split_once(rest, b" ")?.1,
+            None => rest,
+        };
+        let (id, rest) = split_once(rest.strip_prefix(b"Id=")?, b" ")?;
+        let (state, rest) = split_once(rest, b" ").unwrap_or((rest, b""));
+        let owner =
+            rest.strip_prefix(b"on ").and_then(|rest| split_once(rest, b" owned by \"")).and_then(|(lock, rest)| {
+                let (_, id) = rsplit_once(rest, b"\" Id=")?;
+                Some((lock, decimal(id.split(|byte| *byte == b' ').next()?)?))
+            });
+        STATES.contains(&state).then_some(())?;
+        Some(Header { name: &inner[..quote], daemon, id: decimal(id)?, state, owner })
+    })
 }
 
 /// A dump that is being read.

@@ -38,6 +38,7 @@ mod kernel_log;
 mod kernel_oom;
 mod kubectl_describe;
 mod native_threads;
+mod node_report;
 mod number_file;
 mod off_cpu;
 mod openj9_javacore;
@@ -151,6 +152,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &kernel_log::KernelLog,
     &pprof::Pprof,
     &pyspy_json::PySpyJson,
+    &node_report::NodeReport,
     &java_dump_json::JavaDumpJson,
     &java_dump_file::JavaDumpFile,
     &perf_script::PerfScript,

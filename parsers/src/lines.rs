@@ -44,7 +44,7 @@ impl<'a> Text<'a> {
 
     /// A cursor at the first line.
     pub fn lines(&self) -> Lines<'a> {
-        Lines { text: *self, position: 0, index: 0 }
+        Lines::at(*self, 0, 0)
     }
 }
 
@@ -53,26 +53,24 @@ impl<'a> Text<'a> {
 pub struct Lines<'a> {
     text: Text<'a>,
     position: usize,
+    /// Offset of the end of the line under the cursor, searched for once.
+    end: usize,
     index: usize,
 }
 
 impl<'a> Lines<'a> {
-    /// The line under the cursor and the offset behind it.
-    fn look(&self) -> Option<(&'a [u8], usize)> {
-        let rest = &self.text.bytes[self.position..];
-        if rest.is_empty() {
-            return None;
-        }
-        let (line, next) = match memchr(b'\n', rest) {
-            Some(end) => (&rest[..end], self.position + end + 1),
-            None => (rest, self.text.bytes.len()),
-        };
-        Some((line.strip_suffix(b"\r").unwrap_or(line), next))
+    fn at(text: Text<'a>, position: usize, index: usize) -> Self {
+        let end = memchr(b'\n', &text.bytes[position..]).map_or(text.bytes.len(), |length| position + length);
+        Lines { text, position, end, index }
     }
 
     /// The line under the cursor, which stays.
     pub fn peek(&self) -> Option<&'a [u8]> {
-        self.look().map(|(line, _)| line)
+        if self.is_done() {
+            return None;
+        }
+        let line = &self.text.bytes[self.position..self.end];
+        Some(line.strip_suffix(b"\r").unwrap_or(line))
     }
 
     /// The line after the one under the cursor.
@@ -169,9 +167,8 @@ impl<'a> Iterator for Lines<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        let (line, next) = self.look()?;
-        self.position = next;
-        self.index += 1;
+        let line = self.peek()?;
+        *self = Lines::at(self.text, (self.end + 1).min(self.text.bytes.len()), self.index + 1);
         Some(line)
     }
 }
@@ -221,7 +218,8 @@ pub fn split_once<'a>(bytes: &'a [u8], needle: &[u8]) -> Option<(&'a [u8], &'a [
 
 /// The part before and the part after the last `needle`.
 pub fn rsplit_once<'a>(bytes: &'a [u8], needle: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let at = memchr::memmem::rfind(bytes, needle)?;
+    // Needles are a few bytes long: to look for their first byte costs less than to prepare a search.
+    let at = memchr::memrchr_iter(*needle.first()?, bytes).find(|&at| bytes[at..].starts_with(needle))?;
     Some((&bytes[..at], &bytes[at + needle.len()..]))
 }
 

@@ -142,7 +142,7 @@ fn symbol_stack(function: &[u8], tables: &mut Tables) -> StackId {
 /// `[<0>] futex_do_wait+0x46/0x90`, a frame a line, innermost first.
 fn read_stack(lines: &mut Lines<'_>, tables: &mut Tables) -> StackId {
     let mut frames = Vec::new();
-    while let Some(line) = lines.next() {
+    for line in lines {
         frames.extend(stack_frame(line, tables));
     }
     tables.stack(&frames)

@@ -19,6 +19,7 @@ const IDS: &[&str] = &[
     "java-dump-file",
     "java-dump-json",
     "java-thread-info",
+    "node-report",
     "openj9-javacore",
     "pyspy-json",
     "python-threads",

@@ -162,7 +162,8 @@ pub fn is_user(tables: &Tables, frame: FrameId, runtime: Runtime) -> bool {
                 || PYTHON_LIBRARY.contains(&file.rsplit('/').next().unwrap_or(file)))
         }
         Runtime::Kernel => false,
-        Runtime::Native | Runtime::Node | Runtime::Unknown => is_user_unknown(function) && !function.is_empty(),
+        Runtime::Node => !tables.text(detail.file).starts_with("node:"),
+        Runtime::Native | Runtime::Unknown => is_user_unknown(function) && !function.is_empty(),
     }
 }
 

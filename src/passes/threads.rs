@@ -119,7 +119,8 @@ pub struct Stacks {
     catalogue: Vec<Role>,
 }
 
-const RUNTIMES: [Runtime; 5] = [Runtime::Go, Runtime::Java, Runtime::Native, Runtime::Python, Runtime::Unknown];
+const RUNTIMES: [Runtime; 6] =
+    [Runtime::Go, Runtime::Java, Runtime::Native, Runtime::Python, Runtime::Node, Runtime::Unknown];
 
 impl Stacks {
     /// Looks at every distinct stack of the snapshots, in parallel.

@@ -209,3 +209,36 @@ fn a_cut_dump_says_so() {
     assert_eq!(snapshots(&out)[0].completeness, Completeness::Truncated);
     assert_eq!(out.notes.len(), 1);
 }
+
+#[test]
+fn a_dump_cut_within_a_header_says_so() {
+    // The runtime's buffer ends at 64 MiB, wherever that is.
+    for rest in ["go", "goroutine 1", "goroutine 120 [chan rec"] {
+        let text = format!("{TWO}\n{rest}");
+        let out = parse(text.as_bytes());
+        let all = snapshots(&out);
+        assert_eq!((all.len(), all[0].completeness), (1, Completeness::Truncated), "{rest}");
+        assert!(out.notes.iter().any(|note| note.message.contains("cut off")), "{rest}: {:?}", out.notes);
+    }
+    let whole = parse(format!("{TWO}\ngone").as_bytes());
+    assert_eq!(snapshots(&whole)[0].completeness, Completeness::Complete);
+}
+
+#[test]
+fn an_ancestor_names_the_parent_where_nothing_else_does() {
+    // GODEBUG=tracebackancestors of Go 1.27; before 1.21 no `in goroutine` stands behind `created by`.
+    let new = include_str!("../../../samples/go-goroutines/sigquit-ancestors-go1.27/stderr.log");
+    let old: Vec<&str> = new
+        .lines()
+        .map(|line| {
+            line.split_once(" in goroutine ").filter(|_| line.starts_with("created by ")).map_or(line, |(by, _)| by)
+        })
+        .collect();
+    let parents = |text: &str| -> Vec<(u64, Option<u64>)> {
+        let out = parse(text.as_bytes());
+        snapshots(&out).iter().flat_map(|all| &all.threads).map(|thread| (thread.id, thread.created_in)).collect()
+    };
+    let known = parents(new);
+    assert!(known.contains(&(4, Some(1))), "{known:?}");
+    assert_eq!(parents(&old.join("\n")), known);
+}
