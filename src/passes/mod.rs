@@ -7,6 +7,7 @@ pub mod glob;
 pub mod groups;
 pub mod growth;
 pub mod hotspots;
+pub mod idioms;
 pub mod measures;
 pub mod pools;
 pub mod reason;
