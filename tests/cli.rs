@@ -334,3 +334,29 @@ fn a_long_series_is_judged_in_little_time_and_memory() {
     assert_eq!((ran.status, ran.stderr.as_str()), (0, ""));
     assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
 }
+
+#[test]
+fn fold_writes_one_profile_and_says_what_it_leaves_out() {
+    let folder = TempDir::new().unwrap();
+    let capture = |path: &str| in_repository("samples").join(path).display().to_string();
+
+    let two = capture("perf-script/odd-names-two-events/perf.script");
+    let first = run(&folder, &["fold", &two]);
+    assert_eq!(first.status, 0, "{first:?}");
+    assert!(first.stderr.contains("only page-faults is folded"), "{first:?}");
+    assert!(
+        first.stdout.lines().all(|line| line.rsplit_once(' ').is_some_and(|(_, weight)| weight.parse::<u64>().is_ok()))
+    );
+    let other = run(&folder, &["fold", "--event-filter", "context-switches", &two]);
+    assert!(other.status == 0 && other.stdout != first.stdout && !other.stdout.is_empty(), "{other:?}");
+    run(&folder, &["fold", "--event-filter", "cycles", &two]).refused_with("there is no event \"cycles\"");
+
+    // inferno reads nothing of a switch with a payload; every sample counts without it.
+    let switches = capture("perf-script/sched-switch/perf.script");
+    assert_eq!(run(&folder, &["fold", "--compat", "inferno", &switches]).stdout, "");
+    assert_eq!(run(&folder, &["fold", &switches]).stdout.lines().count(), 1);
+
+    let icicle = run(&folder, &["fold", "--format", "icicle", &capture("perf-script/rust-inv/perf.script")]);
+    assert!(icicle.stdout.starts_with("<?xml") && icicle.stdout.contains("inv::dedup"), "{}", icicle.stdout.len());
+    run(&folder, &["fold", &capture("environ")]).refused_with("");
+}

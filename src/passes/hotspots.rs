@@ -3,11 +3,11 @@
 
 use super::fact::{Cite, Fact, Facts};
 use super::threads::site;
-use super::{code, reason};
+use super::{code, idioms, reason};
 use crate::case::{Case, Placed};
 use crate::report::units;
 use postmortem_parsers::evidence::{Profile, ProfileKind, ProfileRow, Runtime};
-use postmortem_parsers::tables::{FrameId, Sym};
+use postmortem_parsers::tables::{FrameId, FrameKind, Sym};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, HashMap};
 
@@ -285,6 +285,13 @@ fn hot(case: &Case, placed: &Placed<Profile>, profile: &Profile) -> Option<Fact>
         if !fact.sites.iter().any(|known| known.function == name) {
             fact.sites.push(site(&case.tables, frame, "hot"));
         }
+    }
+    let kernel = shares.own.iter().filter(|(frame, _)| case.tables.get_frame(**frame).kind == FrameKind::Kernel);
+    fact.set("kernel_share", kernel.map(|(_, weight)| weight).sum::<f64>() / shares.total);
+    if let Some((idiom, share)) = idioms::most_costly(&case.tables, profile, shares.total) {
+        fact.set("idiom", idiom).set("idiom_share", share);
+        let says = format!("{} of the samples are in {idiom}", units::share(share));
+        fact.cites.push(Cite::new(placed.artifact, placed.what.line, says));
     }
     if placed.what.unit == "bytes" {
         fact.set("bytes", shares.total);

@@ -8,6 +8,7 @@ pub mod glob;
 pub mod groups;
 pub mod growth;
 pub mod hotspots;
+pub mod idioms;
 pub mod measures;
 pub mod permits;
 pub mod pools;
