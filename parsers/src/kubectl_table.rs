@@ -212,9 +212,7 @@ mod tests {
     fn pods_that_do_not_run() {
         let out = parse(
             "NAME         READY   STATUS             RESTARTS        AGE\n\
-             cartd-x2lqp  0/1     CrashLoopBackOff   7 (2m10s ago)   22m\n"
-                .replace("cartd-x2lqp  0/1", "cartd-x2lqp  0/1")
-                .as_str(),
+             cartd-x2lqp  0/1     CrashLoopBackOff   7 (2m10s ago)   22m\n",
         );
         assert_eq!(out.records, 2);
     }

@@ -185,17 +185,22 @@ fn service(local: &str, peer: &str) -> String {
     }
 }
 
+/// How many by name, and the first line of each.
+type Counts = BTreeMap<String, (f64, LineNo)>;
+
 /// The sockets of one table.
 #[derive(Default)]
 struct Capture {
     at: Option<(When, LineNo)>,
-    by_owner: BTreeMap<Option<(u64, String)>, BTreeMap<String, (f64, LineNo)>>,
-    by_service: BTreeMap<String, BTreeMap<String, (f64, LineNo)>>,
+    /// States, by the pid and name of the process.
+    by_owner: BTreeMap<Option<(u64, String)>, Counts>,
+    /// Services, by state.
+    by_service: BTreeMap<String, Counts>,
 }
 
 impl Capture {
     fn take(&mut self, socket: Socket, line: LineNo) {
-        let count = |states: &mut BTreeMap<String, (f64, LineNo)>, key: &str| match states.get_mut(key) {
+        let count = |states: &mut Counts, key: &str| match states.get_mut(key) {
             Some((count, _)) => *count += 1.0,
             None => {
                 states.insert(key.to_owned(), (1.0, line));
@@ -213,7 +218,7 @@ impl Capture {
         let signal = |name: &'static str| Signal::own(name, Unit::Count, SeriesKind::Gauge, 1.0);
         let mut by_owner = self.by_owner;
         if by_owner.is_empty() {
-            by_owner.insert(None, BTreeMap::new());
+            by_owner.insert(None, Counts::new());
         }
         for (owner, mut states) in by_owner {
             for state in ALWAYS_SHOWN {

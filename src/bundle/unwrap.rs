@@ -463,7 +463,7 @@ mod tests {
         assert_eq!(Wrapper::of(log), Wrapper::Journal);
         let unwrapped = take_off(Wrapper::Journal, log, 1);
         let lines = stream(&unwrapped, 0);
-        assert!(lines[0].0.1.starts_with("server invoked oom-killer: "), "{:?}", lines[0]);
+        assert!(lines[0].2.starts_with("server invoked oom-killer: "), "{:?}", lines[0]);
         assert!(lines.iter().all(|line| line.1.is_some()));
         let bytes = br#"{"__REALTIME_TIMESTAMP":"1795301791180163","MESSAGE":[104,105,255]}"#;
         assert_eq!(journal(bytes).unwrap().text[..2], *b"hi");

@@ -102,7 +102,7 @@ fn stated_kill(case: &Case, subject: SubjectId, facts: &mut Facts) {
     };
     // A kernel log names the process, not the container: any kill that it reports is taken for this one.
     let known = facts.of("kill").any(|fact| fact.subject == subject || fact.text("by") != Some("counter"));
-    let Some(last) = told().last().filter(|_| !known) else { return };
+    let Some(last) = told().next_back().filter(|_| !known) else { return };
     let mut fact = Fact::new("kill", subject);
     let victim = last.what.attribute("container").unwrap_or("the container");
     let instants: std::collections::BTreeSet<&str> =
