@@ -128,6 +128,7 @@ const MORE_WHEN_CUT: &[(&str, &str)] = &[
         "strace/",
         "calls that had not returned where the log ends, and stacks not yet released, are findings of their own",
     ),
+    ("socket-table/", "an address that lost its last digits is another service"),
     ("perf-script/side-events", "a side event that ends behind its time looks like a sample without an event"),
 ];
 
@@ -156,6 +157,8 @@ fn samples_cut_short_are_read_without_a_defect() {
 /// Samples that are read in another way within a log, and why.
 const NOT_THE_SAME_IN_A_LOG: &[(&str, &str)] = &[
     ("csv/unix-seconds", "a time and numbers alone are a table, whose first column the time is"),
+    ("vmstat/", "rows of numbers behind a time are a table, not a log"),
+    ("kernel-log/oom-journal-json", "the journal is a wrapper itself, and one is taken off"),
     ("java-dump-file/", "its second line is a bare time, which parts a text that begins with a heading"),
 ];
 

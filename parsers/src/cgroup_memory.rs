@@ -1,5 +1,5 @@
-//! Files of control groups, v1 and v2: `memory.stat`, `memory.events`, `memory.oom_control`, `cpu.stat`, `cpu.max`
-//! and the files that hold one value. Source: `Documentation/admin-guide/cgroup-v1/memory.rst` and `cgroup-v2.rst`.
+//! Files of control groups, v1 and v2: `memory.stat`, `memory.events`, `memory.oom_control`, `pids.events`, `cpu.stat`,
+//! `cpu.max` and the files that hold one value. Source: `Documentation/admin-guide/cgroup-v1/memory.rst` and `cgroup-v2.rst`.
 
 use crate::evidence::{Amount, Claims, Parsed, Point, SeriesKind, Unit, When};
 use crate::lines::{LineNo, Lines, Text, trim, words};
@@ -19,6 +19,8 @@ enum Kind {
     OomControl,
     CpuStat,
     CpuMax,
+    /// `pids.events` and `memory.swap.events`: keys that the name alone explains.
+    NamedEvents(&'static str),
     /// One value a line; the name says which.
     Value,
 }
@@ -46,6 +48,7 @@ impl Format for CgroupMemory {
         let mut builder = SeriesBuilder::default();
         match kind {
             Kind::Value => values(lines, hint, &claims, &mut builder, out),
+            Kind::NamedEvents(of) => named_events(of, lines, hint, &claims, &mut builder, out),
             Kind::CpuMax => cpu_max(lines, hint, &claims, &mut builder, out),
             Kind::StatV1 => stat_v1(lines, hint, &claims, &mut builder, out),
             Kind::StatV2 => keyed(Source::MemoryStatV2, lines, hint, &claims, &mut builder, out),
@@ -101,8 +104,32 @@ fn by_name(text: &[u8], name: &str) -> Option<Kind> {
     if name == "cpu.max" {
         return quota(rest).map(|_| Kind::CpuMax);
     }
+    if let Some((_, of)) = NAMED_EVENTS.iter().find(|(file, _)| name.strip_suffix(".local").unwrap_or(name) == *file) {
+        return pair(rest).map(|_| Kind::NamedEvents(of));
+    }
     let signal = lookup(Source::CgroupFile, name)?;
     amount(&signal, trim(rest)).map(|_| Kind::Value)
+}
+
+/// Files of events whose keys could be those of others, and how their signals begin.
+const NAMED_EVENTS: &[(&str, &str)] =
+    &[("pids.events", "cgroup.pids.events"), ("memory.swap.events", "cgroup.memory.swap.events")];
+
+fn named_events(
+    of: &'static str,
+    lines: &mut Lines<'_>,
+    hint: &Hint<'_>,
+    claims: &Claims,
+    builder: &mut SeriesBuilder<'_>,
+    out: &mut Parsed,
+) {
+    let local = plain_name(hint.file_name()).ends_with(".local");
+    each_pair(lines, hint, out, |key, value, at| {
+        let mut signal = Signal::own(format!("{of}.{key}"), Unit::Count, SeriesKind::Counter, 1.0);
+        signal.label = local.then_some(OWN);
+        builder.add(claims, &signal, value, at);
+        true
+    });
 }
 
 /// A line `key value`.
@@ -351,6 +378,20 @@ mod tests {
         assert_eq!(value(&parse(b"max 100000\n", "cpu.max"), "cgroup.cpu.quota"), Amount::Unlimited);
         assert_eq!(value(&parse(b"-1\n", "cpu.cfs_quota_us"), "cgroup.cpu.cfs_quota"), Amount::Unlimited);
         assert_eq!(value(&parse(b"100000\n", "cpu.cfs_period_us"), "cgroup.cpu.cfs_period"), Amount::Value(0.1));
+    }
+
+    #[test]
+    fn events_that_only_the_name_explains() {
+        assert_eq!(
+            value(&parse(b"max 42\n", "/sys/fs/cgroup/pids/pids.events"), "cgroup.pids.events.max"),
+            Amount::Value(42.0)
+        );
+        assert_eq!(
+            value(&parse(b"max 0\nfail 3\n", "memory.swap.events"), "cgroup.memory.swap.events.fail"),
+            Amount::Value(3.0)
+        );
+        let hint = Hint { name: "events.txt", ..Hint::default() };
+        assert_eq!(CgroupMemory.sniff(b"max 42\n", &hint), Sniff::No);
     }
 
     #[test]

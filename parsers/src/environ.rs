@@ -20,6 +20,9 @@ const KEPT: &[&str] = &[
     "JAVA_TOOL_OPTIONS",
     "JDK_JAVA_OPTIONS",
     "JAVA_OPTS",
+    "_JAVA_OPTIONS",
+    "JVM_OPTS",
+    "CATALINA_OPTS",
     "MALLOC_ARENA_MAX",
     "LD_PRELOAD",
     "PYTHONFAULTHANDLER",
@@ -96,7 +99,7 @@ pub(crate) fn setting(name: &[u8], value: &[u8]) -> Option<(&'static str, String
 }
 
 /// Java options: those of the VM whole, of the others (`-Dpassword=x`, `-javaagent:a.jar=key=x`) what stands before `=`.
-fn without_secrets(options: &[u8]) -> String {
+pub(crate) fn without_secrets(options: &[u8]) -> String {
     let mut kept = String::new();
     for option in words(options).filter(|option| option.starts_with(b"-")) {
         if !kept.is_empty() {

@@ -49,6 +49,20 @@ pub struct Claims {
     pub container: Option<String>,
     /// Pod name.
     pub pod: Option<String>,
+    /// Whether the artifact is about them alone.
+    pub scope: Scope,
+}
+
+/// How much an artifact is about those whom it names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scope {
+    /// It is about them.
+    #[default]
+    Own,
+    /// They are one entry of a list of all that run: to be listed makes nobody a subject.
+    Listed,
+    /// It is about the machine as a whole.
+    Machine,
 }
 
 impl Claims {

@@ -39,7 +39,7 @@ pub(crate) fn read(lines: &mut Lines<'_>, key: &str, out: &mut Parsed) -> Option
 }
 
 /// The text up to the last bracket that was closed, with those closed that were open there.
-fn mended(text: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn mended(text: &[u8]) -> Option<Vec<u8>> {
     let (mut open, mut in_string, mut escaped) = (Vec::new(), false, false);
     let mut good: Option<(usize, Vec<u8>)> = None;
     for (at, &byte) in text.iter().enumerate() {

@@ -326,7 +326,7 @@ fn columns(text: &[u8]) -> Vec<&[u8]> {
 }
 
 /// `160Mi`, `500m`, `1`, `1e9`: in bytes or cores.
-fn quantity(text: &[u8]) -> Option<f64> {
+pub(crate) fn quantity(text: &[u8]) -> Option<f64> {
     const UNITS: &[(&[u8], f64)] = &[
         (b"Ki", 1024.0),
         (b"Mi", 1_048_576.0),

@@ -13,11 +13,17 @@ pub mod time;
 pub mod signals;
 
 mod bpftrace;
+mod cgroup_io;
 mod cgroup_memory;
+mod cmdline;
+mod columns;
 mod csv_metrics;
+mod docker_inspect;
+mod docker_stats;
 mod environ;
 mod fd_listing;
 mod folded;
+mod free;
 mod go_gctrace;
 mod go_goroutines;
 mod go_profile_text;
@@ -37,17 +43,28 @@ mod jvm_nmt;
 mod kernel_log;
 mod kernel_oom;
 mod kubectl_describe;
+mod kubectl_table;
+mod kubernetes;
+mod meminfo;
 mod native_threads;
 mod node_report;
+mod numa_maps;
 mod number_file;
 mod off_cpu;
 mod openj9_javacore;
+mod padded;
 mod perf_frames;
 mod perf_script;
+mod pmap;
 mod pprof;
+mod proc_cgroup;
+mod proc_io;
+mod proc_limits;
+mod proc_stat;
 mod proc_status;
 mod proc_task;
 mod prometheus;
+mod ps;
 mod psi;
 mod pyspy_json;
 mod python_threads;
@@ -56,7 +73,14 @@ mod rust_panic;
 mod sampling;
 mod sanitizer;
 mod series;
+mod smaps;
+mod socket_summary;
+mod socket_table;
 mod strace;
+mod systemd_oomd;
+mod top;
+mod tree;
+mod vmstat;
 
 use evidence::{Parsed, When};
 use lines::Lines;
@@ -150,6 +174,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &hs_err::HsErr,
     &go_schedtrace::GoSchedTrace,
     &kernel_log::KernelLog,
+    &systemd_oomd::SystemdOomd,
     &pprof::Pprof,
     &pyspy_json::PySpyJson,
     &node_report::NodeReport,
@@ -159,18 +184,38 @@ pub static FORMATS: &[&dyn Format] = &[
     &bpftrace::BpfTrace,
     &strace::Strace,
     &cgroup_memory::CgroupMemory,
+    &cgroup_io::CgroupIo,
     &jmap_histo::JmapHisto,
     &jvm_nmt::JvmNmt,
     &jvm_heap_info::JvmHeapInfo,
     &kubectl_describe::KubectlDescribe,
+    &kubernetes::Kubernetes,
+    &kubectl_table::KubectlTable,
+    &docker_inspect::DockerInspect,
+    &docker_stats::DockerStats,
     &psi::Psi,
     &proc_task::ProcTask,
     &proc_status::ProcStatus,
+    &proc_stat::ProcStat,
+    &smaps::Smaps,
+    &proc_limits::ProcLimits,
+    &proc_io::ProcIo,
+    &numa_maps::NumaMaps,
+    &proc_cgroup::ProcCgroup,
+    &meminfo::Meminfo,
+    &top::Top,
+    &ps::Ps,
+    &pmap::Pmap,
+    &free::Free,
+    &vmstat::Vmstat,
+    &socket_table::SocketTable,
+    &socket_summary::SocketSummary,
     &prometheus::Prometheus,
     &csv_metrics::CsvMetrics,
     &fd_listing::FdListing,
     &folded::Folded,
     &environ::Environ,
+    &cmdline::Cmdline,
     &number_file::NumberFile,
 ];
 

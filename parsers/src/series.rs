@@ -177,6 +177,26 @@ impl Odd {
     }
 }
 
+/// Reads on to the end: `take` gets each line that is not blank, with its time and number, and says whether it knew
+/// what to do with it. The others are noted as `line(s) that {what}`.
+pub fn each_line<'a>(
+    lines: &mut Lines<'a>,
+    hint: &Hint<'_>,
+    what: &str,
+    out: &mut Parsed,
+    mut take: impl FnMut(&'a [u8], (When, LineNo)) -> bool,
+) {
+    let mut odd = Odd::default();
+    while let Some(line) = lines.peek() {
+        let (when, number) = (lines.time().map_or(hint.when, When::Wall), lines.number());
+        if !line.trim_ascii().is_empty() && !take(line, (when, number)) {
+            odd.line(number);
+        }
+        lines.advance();
+    }
+    odd.note(what, out);
+}
+
 /// A number as artifacts print it. Digits alone take a short way.
 pub fn number(bytes: &[u8]) -> Option<f64> {
     let mut value = 0u64;

@@ -30,6 +30,12 @@ pub enum Source {
     OomControl,
     /// Keys of `cpu.stat`, v1 and v2.
     CpuStat,
+    /// Rows of `/proc/PID/limits`.
+    ProcLimits,
+    /// Keys of `/proc/PID/io`.
+    ProcIo,
+    /// Keys of `/proc/meminfo`; values in kB.
+    Meminfo,
 }
 
 /// What a name of an artifact stands for.
@@ -53,7 +59,8 @@ pub struct Signal {
 const UNLIMITED: f64 = (1u64 << 62) as f64;
 
 impl Signal {
-    fn own(name: impl Into<Cow<'static, str>>, unit: Unit, kind: Kind, scale: f64) -> Self {
+    /// A signal that no table has.
+    pub fn own(name: impl Into<Cow<'static, str>>, unit: Unit, kind: Kind, scale: f64) -> Self {
         Signal { name: name.into(), unit, kind, scale, label: None, zero_is_unlimited: false }
     }
 
@@ -167,6 +174,45 @@ const PROC_STATUS: &[Row] = &[
     row("FDSize", "process.open_file_descriptor.table_size", Count, Gauge),
     row("voluntary_ctxt_switches", "process.context_switches", Count, Counter).labelled("type", "voluntary"),
     row("nonvoluntary_ctxt_switches", "process.context_switches", Count, Counter).labelled("type", "involuntary"),
+];
+
+/// Rows of `/proc/PID/limits`: the soft limits.
+const PROC_LIMITS: &[Row] = &[
+    row("Max open files", "process.open_file_descriptor.limit", Count, Limit),
+    row("Max processes", "process.user_tasks.limit", Count, Limit),
+    row("Max address space", "process.memory.virtual_limit", Bytes, Limit),
+    row("Max data size", "process.memory.data.limit", Bytes, Limit),
+    row("Max stack size", "process.memory.stack.limit", Bytes, Limit),
+    row("Max locked memory", "process.memory.locked.limit", Bytes, Limit),
+    row("Max resident set", "process.memory.usage.limit", Bytes, Limit),
+    row("Max core file size", "process.core_size.limit", Bytes, Limit),
+    row("Max file size", "process.file_size.limit", Bytes, Limit),
+    row("Max cpu time", "process.cpu.time.limit", Seconds, Limit),
+    row("Max file locks", "process.file_locks.limit", Count, Limit),
+    row("Max pending signals", "process.pending_signals.limit", Count, Limit),
+];
+
+/// Keys of `/proc/PID/io`.
+const PROC_IO: &[Row] = &[
+    row("rchar", "process.io.transferred", Bytes, Counter).labelled("direction", "read"),
+    row("wchar", "process.io.transferred", Bytes, Counter).labelled("direction", "write"),
+    row("syscr", "process.io.calls", Count, Counter).labelled("direction", "read"),
+    row("syscw", "process.io.calls", Count, Counter).labelled("direction", "write"),
+    row("read_bytes", "process.disk.io", Bytes, Counter).labelled("direction", "read"),
+    row("write_bytes", "process.disk.io", Bytes, Counter).labelled("direction", "write"),
+    row("cancelled_write_bytes", "process.disk.io.cancelled", Bytes, Counter),
+];
+
+/// Keys of `/proc/meminfo` that have a name of their own; the others keep theirs.
+const MEMINFO: &[Row] = &[
+    kib("MemTotal", "system.memory.total"),
+    kib("MemFree", "system.memory.free"),
+    kib("MemAvailable", "system.memory.available"),
+    kib("Buffers", "system.memory.buffers"),
+    kib("Cached", "system.memory.cached"),
+    kib("Shmem", "system.memory.shared"),
+    kib("SwapTotal", "system.paging.total"),
+    kib("SwapFree", "system.paging.free"),
 ];
 
 const METRICS: &[Row] = &[
@@ -283,6 +329,9 @@ const CGROUP_FILES: &[Row] = &[
     row("pids.peak", "cgroup.pids.peak", Count, Gauge),
     row("cpu.cfs_quota_us", "cgroup.cpu.cfs_quota", Seconds, Limit).times(MICRO),
     row("cpu.cfs_period_us", "cgroup.cpu.cfs_period", Seconds, Limit).times(MICRO),
+    row("cpu.cfs_burst_us", "cgroup.cpu.burst", Seconds, Limit).times(MICRO),
+    row("cpu.max.burst", "cgroup.cpu.burst", Seconds, Limit).times(MICRO),
+    row("cpu.idle", "cgroup.cpu.idle", Count, Limit),
     row("cpu.shares", "cgroup.cpu.shares", Count, Limit),
     row("cpu.weight", "cgroup.cpu.weight", Count, Limit),
     row("cpuacct.usage", "cgroup.cpu.time", Seconds, Counter).times(NANO),
@@ -362,6 +411,9 @@ pub fn lookup(source: Source, key: &str) -> Option<Signal> {
         }
         Source::OomControl => find(OOM_CONTROL, key),
         Source::CpuStat => find(CPU_STAT, key).or_else(|| cpu_stat(key)),
+        Source::ProcLimits => find(PROC_LIMITS, key),
+        Source::ProcIo => find(PROC_IO, key),
+        Source::Meminfo => find(MEMINFO, key),
     }
 }
 
@@ -467,9 +519,22 @@ pub fn pressure(resource: &str, share: &str, field: &str) -> Option<Signal> {
 mod tests {
     use super::*;
 
+    const TABLES: [&[Row]; 10] = [
+        PROC_STATUS,
+        METRICS,
+        CGROUP_FILES,
+        MEMORY_STAT_V1,
+        MEMORY_STAT,
+        OOM_CONTROL,
+        CPU_STAT,
+        PROC_LIMITS,
+        PROC_IO,
+        MEMINFO,
+    ];
+
     #[test]
     fn no_table_has_a_key_twice() {
-        for table in [PROC_STATUS, METRICS, CGROUP_FILES, MEMORY_STAT_V1, MEMORY_STAT, OOM_CONTROL, CPU_STAT] {
+        for table in TABLES {
             for (index, row) in table.iter().enumerate() {
                 assert!(table[..index].iter().all(|earlier| earlier.key != row.key), "{} twice", row.key);
             }
@@ -478,8 +543,7 @@ mod tests {
 
     #[test]
     fn one_signal_has_one_unit() {
-        let tables = [PROC_STATUS, METRICS, CGROUP_FILES, MEMORY_STAT_V1, MEMORY_STAT, OOM_CONTROL, CPU_STAT];
-        let rows: Vec<&Row> = tables.iter().flat_map(|table| table.iter()).collect();
+        let rows: Vec<&Row> = TABLES.iter().flat_map(|table| table.iter()).collect();
         for row in &rows {
             let other =
                 rows.iter().find(|other| other.name == row.name && (other.unit, other.kind) != (row.unit, row.kind));

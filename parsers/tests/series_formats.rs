@@ -7,7 +7,34 @@ use proptest::prelude::*;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-const IDS: &[&str] = &["cgroup-memory", "csv", "number-file", "proc-status", "prometheus", "psi"];
+const IDS: &[&str] = &[
+    "cgroup-io",
+    "cgroup-memory",
+    "cmdline",
+    "csv",
+    "docker-inspect",
+    "docker-stats",
+    "free",
+    "kubectl-table",
+    "kubernetes",
+    "meminfo",
+    "number-file",
+    "numa-maps",
+    "pmap",
+    "proc-cgroup",
+    "proc-io",
+    "proc-limits",
+    "proc-stat",
+    "proc-status",
+    "prometheus",
+    "ps",
+    "psi",
+    "smaps",
+    "socket-summary",
+    "socket-table",
+    "top",
+    "vmstat",
+];
 
 fn samples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../samples")
@@ -74,6 +101,11 @@ fn describe_all(out: &Parsed, text: &mut String) {
         match evidence {
             Evidence::Series(series) => describe(series, text),
             Evidence::Record(record) => writeln!(text, "{:?} {:?}", record.kind, record.attributes).unwrap(),
+            Evidence::Snapshot(snapshot) => {
+                let first = &snapshot.threads[0];
+                let (name, state) = (out.tables.text(first.name), out.tables.text(first.state));
+                writeln!(text, "{} threads, the first {name:?} in {state:?}", snapshot.threads.len()).unwrap();
+            }
             other => panic!("unexpected {other:?}"),
         }
     }
@@ -127,6 +159,22 @@ const WORDS: &[&[u8]] = &[
     b"full avg10=1 total=5",
     b"Name:\tx\nPid:\t5\n",
     b"VmRSS:\t",
+    b"  PID USER   PR  NI VIRT RES SHR S %CPU %MEM TIME+ COMMAND\n",
+    b"  PID   TID STAT WCHAN COMMAND\n",
+    b" 1725  1726 Dl  folio_wait_bit  my app\n",
+    b"top - 22:26:52 up 27 min, load average: 1, 2, 3\n",
+    b"f0000000-100000000 rw-p 00000000 00:00 0 \nRss: 4 kB\n",
+    b"22756 (ja) va) S 1 ",
+    b"State Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n",
+    b"ESTAB 0 0 [::1]:80 [::1]:50000 users:((\"a\",pid=1,fd=2))\n",
+    b" r  b   swpd   free\n",
+    b"apiVersion: v1\nkind: Pod\n",
+    b"spec:\n  containers:\n  - name: a\n",
+    b"- ",
+    b"&a *a ",
+    b"? ",
+    b"!!binary |\n",
+    b"%YAML 9\n---\n",
     b"cache 1\nrss 2\npgpgin 3\ntotal_rss 4\n",
     b"\xff\xfe",
 ];
@@ -147,6 +195,12 @@ fn never_panics(text: &[u8], name: &str) {
 }
 
 const NAMES: &[&str] = &[
+    "statm",
+    "io.stat",
+    "blkio.throttle.io_service_bytes",
+    "pids.events",
+    "cmdline",
+    "free -m",
     "memory.current",
     "cpu.max",
     "fds.log",

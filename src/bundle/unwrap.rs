@@ -17,6 +17,8 @@ pub(super) enum Wrapper {
     Cri,
     /// `{"log":"text\n","stream":"stderr","time":"..."}`, docker's json-file driver.
     Docker,
+    /// `{"MESSAGE":"text","__REALTIME_TIMESTAMP":"1795301791180163",...}`, `journalctl -o json`.
+    Journal,
     /// `2026-11-21T22:56:31.18Z text`, `kubectl logs --timestamps`.
     Timestamps,
     /// `Nov 21 22:00:01 host app[123]: text` or the same with an RFC 3339 time.
@@ -31,8 +33,9 @@ const VOTERS: usize = 50;
 impl Wrapper {
     /// The wrapper of a text that begins like this: the one that most of its first lines have.
     pub(super) fn of(head: &[u8]) -> Wrapper {
-        let (mut lines, mut votes) = (0, [0; 5]);
-        let kinds = [Wrapper::Cri, Wrapper::Docker, Wrapper::Syslog, Wrapper::Named, Wrapper::Timestamps];
+        let (mut lines, mut votes) = (0, [0; 6]);
+        let kinds =
+            [Wrapper::Cri, Wrapper::Docker, Wrapper::Journal, Wrapper::Syslog, Wrapper::Named, Wrapper::Timestamps];
         for line in head.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).take(VOTERS) {
             lines += 1;
             if let Some(kind) = kinds.iter().position(|kind| kind.fits(line)) {
@@ -48,6 +51,7 @@ impl Wrapper {
             Wrapper::None => false,
             Wrapper::Cri => cri(line).is_some(),
             Wrapper::Docker => line.starts_with(b"{") && docker(line).is_some(),
+            Wrapper::Journal => line.starts_with(b"{") && journal(line).is_some(),
             Wrapper::Syslog => syslog(line).is_some(),
             Wrapper::Named => named(line).is_some(),
             // A time and numbers alone are a table of samples, not a log.
@@ -61,6 +65,7 @@ impl Wrapper {
             Wrapper::None => None,
             Wrapper::Cri => cri(line),
             Wrapper::Docker => docker(line),
+            Wrapper::Journal => journal(line),
             Wrapper::Timestamps => timestamped(line),
             Wrapper::Syslog => syslog(line),
             Wrapper::Named => named(line),
@@ -138,6 +143,36 @@ fn docker(line: &[u8]) -> Option<Line<'_>> {
         }
     };
     Some(Line { text, time, stream: usize::from(found.stream == "stderr"), partial })
+}
+
+/// A line of `journalctl -o json`. Source: systemd's journal export formats: every field is text, a list of bytes
+/// where it is not UTF-8, or null where it is long.
+#[derive(Deserialize)]
+struct JournalLine<'a> {
+    #[serde(rename = "MESSAGE", borrow)]
+    message: Option<JournalText<'a>>,
+    #[serde(rename = "__REALTIME_TIMESTAMP", borrow)]
+    microseconds: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum JournalText<'a> {
+    #[serde(borrow)]
+    Text(Cow<'a, str>),
+    Bytes(Vec<u8>),
+}
+
+fn journal(line: &[u8]) -> Option<Line<'_>> {
+    let found: JournalLine<'_> = serde_json::from_slice(line).ok()?;
+    let time = found.microseconds.parse::<i64>().ok().and_then(|us| us.checked_mul(1000)).unwrap_or(NO_TIME);
+    let text = match found.message {
+        Some(JournalText::Text(Cow::Borrowed(text))) => Cow::Borrowed(text.as_bytes()),
+        Some(JournalText::Text(Cow::Owned(text))) => Cow::Owned(text.into_bytes()),
+        Some(JournalText::Bytes(bytes)) => Cow::Owned(bytes),
+        None => Cow::Borrowed(&b""[..]),
+    };
+    Some(Line { text, time, stream: 0, partial: false })
 }
 
 /// `TIME TEXT`.
@@ -420,6 +455,19 @@ mod tests {
         assert_eq!(texts(&stderr), [(1, "2026/11/21 23:04:26 rptgen GOGC=\"off\""), (2, "\tmain.go:3 >")]);
         assert_eq!(stderr[0].1, instant(b"2026-11-21T23:04:26.248981577Z"));
         assert_eq!(texts(&stream(&unwrapped, 0)), [(3, "half line")]);
+    }
+
+    #[test]
+    fn journal_lines_are_objects() {
+        let log = include_bytes!("../../samples/kernel-log/oom-journal-json/journal.json");
+        assert_eq!(Wrapper::of(log), Wrapper::Journal);
+        let unwrapped = take_off(Wrapper::Journal, log, 1);
+        let lines = stream(&unwrapped, 0);
+        assert!(lines[0].2.starts_with("server invoked oom-killer: "), "{:?}", lines[0]);
+        assert!(lines.iter().all(|line| line.1.is_some()));
+        let bytes = br#"{"__REALTIME_TIMESTAMP":"1795301791180163","MESSAGE":[104,105,255]}"#;
+        assert_eq!(journal(bytes).unwrap().text[..2], *b"hi");
+        assert!(journal(br#"{"__REALTIME_TIMESTAMP":"1","MESSAGE":null}"#).unwrap().text.is_empty());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::timeline::{Clock, Moment, Resolver};
 use super::{ArtifactId, Subject, SubjectId};
-use postmortem_parsers::evidence::{Claims, EventKind, Evidence, ProfileKind, Runtime};
+use postmortem_parsers::evidence::{Claims, EventKind, Evidence, ProfileKind, Runtime, Scope};
 use postmortem_parsers::tables::Tables;
 use std::collections::BTreeMap;
 
@@ -34,9 +34,10 @@ fn folder(path: &str) -> String {
     parts.join("/")
 }
 
-/// Whole-machine evidence that names no process: kernel logs, pressure of the node, system-wide profiles.
+/// Whole-machine evidence, which makes nobody a subject: kernel logs, lists of processes, system-wide profiles.
 fn is_machine_wide(evidence: &Evidence) -> bool {
     match evidence {
+        _ if evidence.claims().scope != Scope::Own => true,
         Evidence::Profile(profile) => {
             matches!(profile.kind, ProfileKind::Cpu | ProfileKind::Event) && profile.threads.iter().any(|t| t.pid > 0)
         }
@@ -78,6 +79,9 @@ fn overlap(lives: &Lives, a: u64, b: u64) -> bool {
     })
 }
 
+/// The kind of the one subject that stands for the whole machine.
+pub const MACHINE: &str = "node";
+
 /// Finds the subjects of a bundle.
 pub fn subjects(loose: &[(ArtifactId, Evidence)], paths: &[&str], tables: &Tables) -> Identified {
     let mut subjects: Vec<Subject> = Vec::new();
@@ -96,16 +100,7 @@ pub fn subjects(loose: &[(ArtifactId, Evidence)], paths: &[&str], tables: &Table
             of_name.copied().find(|&id| subjects[id as usize].pids.iter().all(|other| !overlap(&lives, *pid, *other)))
         });
         let id = known.unwrap_or_else(|| {
-            subjects.push(Subject {
-                kind: "process",
-                name: name.clone(),
-                runtime: Runtime::Unknown,
-                pids: Vec::new(),
-                cgroups: Vec::new(),
-                joined_because: Vec::new(),
-                began_again: Vec::new(),
-                killed_at: Vec::new(),
-            });
+            subjects.push(Subject::new("process", name.clone(), Runtime::Unknown));
             subjects.len() as SubjectId - 1
         });
         let subject = &mut subjects[id as usize];
@@ -152,6 +147,7 @@ impl Finder<'_> {
         let named = claims.pid.and_then(|pid| self.by_pid.get(&pid).copied());
         let (id, why) = match named {
             Some(id) => (id, None),
+            None if claims.scope != Scope::Own => (self.machine(), None),
             None => self.by_context(path, runtime),
         };
         let subject = &mut self.subjects[id as usize];
@@ -182,10 +178,21 @@ impl Finder<'_> {
         id
     }
 
+    /// The machine itself: what is listed but not captured, and what is nobody's.
+    fn machine(&mut self) -> SubjectId {
+        let known = self.subjects.iter().position(|subject| subject.kind == MACHINE);
+        let id = known.unwrap_or_else(|| {
+            self.subjects.push(Subject::new(MACHINE, "machine".to_owned(), Runtime::Unknown));
+            self.subjects.len() - 1
+        });
+        id as SubjectId
+    }
+
     /// The subject of evidence that names nobody.
     fn by_context(&mut self, path: &str, runtime: Runtime) -> (SubjectId, Option<&'static str>) {
         let fits = |subject: &Subject| {
-            runtime == Runtime::Unknown || subject.runtime == Runtime::Unknown || subject.runtime == runtime
+            subject.kind != MACHINE
+                && (runtime == Runtime::Unknown || subject.runtime == Runtime::Unknown || subject.runtime == runtime)
         };
         let mut fitting = (0..self.subjects.len()).filter(|&id| fits(&self.subjects[id]));
         if let (Some(only), None) = (fitting.next(), fitting.next()) {
@@ -195,16 +202,7 @@ impl Finder<'_> {
         if let Some(&id) = self.by_folder.get(&key) {
             return (id, Some("names no process; captured beside the others of this folder"));
         }
-        self.subjects.push(Subject {
-            kind: "process",
-            name: String::new(),
-            runtime,
-            pids: Vec::new(),
-            cgroups: Vec::new(),
-            joined_because: Vec::new(),
-            began_again: Vec::new(),
-            killed_at: Vec::new(),
-        });
+        self.subjects.push(Subject::new("process", String::new(), runtime));
         let id = self.subjects.len() as SubjectId - 1;
         self.by_folder.insert(key, id);
         (id, None)

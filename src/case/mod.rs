@@ -49,6 +49,27 @@ pub struct Subject {
     pub killed_at: Vec<f64>,
 }
 
+impl Subject {
+    /// A subject of which nothing else is known yet.
+    fn new(kind: &'static str, name: String, runtime: Runtime) -> Self {
+        Subject {
+            kind,
+            name,
+            runtime,
+            pids: Vec::new(),
+            cgroups: Vec::new(),
+            joined_because: Vec::new(),
+            began_again: Vec::new(),
+            killed_at: Vec::new(),
+        }
+    }
+
+    /// It is a process, not the machine that processes run on.
+    pub fn is_process(&self) -> bool {
+        self.kind != identity::MACHINE
+    }
+}
+
 /// Evidence with its place, subject and time.
 #[derive(Debug)]
 pub struct Placed<T> {
@@ -236,7 +257,12 @@ impl Case {
                     let at = clock.moment(what.when);
                     self.records.push(Placed { what, artifact, subject, at });
                 }
-                Evidence::Series(what) => series.push((artifact, subject, what)),
+                Evidence::Series(mut what) => {
+                    if !self.subjects[subject as usize].is_process() {
+                        name_owner(&mut what);
+                    }
+                    series.push((artifact, subject, what));
+                }
             }
         }
         // Captures without any time keep the order of their artifacts.
@@ -283,6 +309,14 @@ impl Case {
     pub fn subject_ids(&self) -> impl Iterator<Item = SubjectId> + use<> {
         0..self.subjects.len() as SubjectId
     }
+}
+
+/// On the machine the measures of many processes meet: each says whose it is.
+fn name_owner(series: &mut Series) {
+    let claims = &series.claims;
+    let labels = [("process.pid", claims.pid.map(|pid| pid.to_string())), ("process.name", claims.comm.clone())];
+    series.labels.extend(labels.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    series.labels.sort_unstable();
 }
 
 /// Joins the series of all artifacts that measure the same thing.

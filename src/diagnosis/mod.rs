@@ -93,7 +93,7 @@ fn row(pattern: &Pattern, outcome: &str) -> Checked {
 /// Whether enough was read to call every process healthy: most of its threads known to be idle or seen unchanged, or
 /// a signal with enough samples, or a runtime's own trace.
 fn was_judged(case: &Case, facts: &Facts) -> bool {
-    let mut processes = case.subject_ids().peekable();
+    let mut processes = case.subject_ids().filter(|&id| case.subjects[id as usize].is_process()).peekable();
     processes.peek().is_some()
         && processes.all(|subject| {
             let of = |kind: &'static str| facts.of(kind).filter(move |fact| fact.subject == subject);

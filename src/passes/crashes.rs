@@ -5,6 +5,7 @@ use super::fact::{Cite, Fact, Facts};
 use super::threads::{Population, site, sites_of};
 use crate::case::{Case, Placed};
 use crate::report::model::Site;
+use crate::report::units;
 use postmortem_parsers::evidence::{Record, RecordKind, Runtime};
 use std::collections::BTreeMap;
 
@@ -227,11 +228,13 @@ fn kills(case: &Case, facts: &mut Facts) {
         let last = &all[all.len() - 1].what;
         let number = |name: &str| last.attribute(name).and_then(|text| text.parse::<f64>().ok());
         let mut fact = Fact::new("kill", *subject);
-        let by = if last.attribute("killer").is_some_and(|killer| killer.starts_with("global")) {
-            "global"
-        } else {
-            "memcg"
+        let killer = last.attribute("killer").unwrap_or("");
+        let by = match killer {
+            "systemd-oomd" => "userspace",
+            _ if killer.starts_with("global") => "global",
+            _ => "memcg",
         };
+        fact.set("at_ancestor", killer == "memcg-parent");
         fact.set("by", by).set("victim", victim.as_str()).set("count", all.len());
         let limit = number("limit_bytes").filter(|limit| *limit > 0.0);
         fact.set_known("limit_bytes", limit);
@@ -245,6 +248,7 @@ fn kills(case: &Case, facts: &mut Facts) {
             number("kmem_usage_bytes").or(number("stat.kernel")).zip(limit).map(|(k, l)| k / l),
         );
         fact.set_known("shmem_share", number("stat.shmem").zip(limit).map(|(s, l)| s / l));
+        parts_at_kill(*subject, all[all.len() - 1], limit, facts);
         if !victim.is_empty() {
             fact.sites.push(Site { function: victim.clone(), file: None, line: None, role: "blocked".into() });
         }
@@ -258,6 +262,24 @@ fn kills(case: &Case, facts: &mut Facts) {
             continue;
         }
         counted_kill(case, subject, facts);
+    }
+}
+
+/// What filled the limit, as the kernel's report of the kill has it.
+fn parts_at_kill(subject: u32, placed: &Placed<Record>, limit: Option<f64>, facts: &mut Facts) {
+    let record = &placed.what;
+    let number = |name: &str| record.attribute(name).and_then(|text| text.parse::<f64>().ok());
+    for (part, bytes) in
+        [("shmem", number("stat.shmem")), ("kernel", number("kmem_usage_bytes").or(number("stat.kernel")))]
+    {
+        let Some((bytes, limit)) = bytes.zip(limit) else { continue };
+        let mut fact = Fact::new("memory.part", subject);
+        fact.set("part", part).set("bytes", bytes).set("share_of_limit", bytes / limit).set("at_kill", true);
+        let says = format!("when it killed, {part} memory was {} of {}", units::bytes(bytes), units::bytes(limit));
+        fact.cites.push(Cite::new(placed.artifact, record.line, says));
+        let victim = record.attribute("victim").unwrap_or("").to_owned();
+        fact.sites.push(Site { function: victim, file: None, line: None, role: "blocked".into() });
+        facts.push(fact);
     }
 }
 

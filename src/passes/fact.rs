@@ -426,6 +426,7 @@ pub const KINDS: &[Kind] = &[
             a("limit", Type::Number, "limit that applies"),
             a("limit_share", Type::Number, "largest value to the limit"),
             a("exhausts_in_s", Type::Number, "seconds from the last sample until the limit at this rate"),
+            a("labels", Type::List, "labels of the signal, as name=value"),
         ],
     },
     Kind {
@@ -440,6 +441,7 @@ pub const KINDS: &[Kind] = &[
             a("delta", Type::Number, "last less first: for counters, what happened in the capture"),
             a("rate_per_s", Type::Number, "delta per second"),
             a("n", Type::Number, "samples"),
+            a("labels", Type::List, "labels of the signal, as name=value"),
         ],
     },
     Kind {
@@ -458,6 +460,7 @@ pub const KINDS: &[Kind] = &[
             a("share_of_growth", Type::Number, "share of the growth of the whole, 0..1"),
             a("rising", Type::Number, "share of steps that do not fall, 0..1"),
             a("n", Type::Number, "samples"),
+            a("at_kill", Type::Flag, "as the kernel's report of a kill has it"),
         ],
     },
     Kind {
@@ -474,6 +477,7 @@ pub const KINDS: &[Kind] = &[
             a("unset", Type::Flag, "known not to be set"),
             a("peak_share", Type::Number, "largest use to the limit, 0..1"),
             a("of_memory", Type::Number, "share of the memory limit"),
+            a("per_quota", Type::Number, "processors to the CPU quota, for gomaxprocs"),
             a("hits", Type::Number, "how often it was met in the capture"),
         ],
     },
@@ -495,6 +499,25 @@ pub const KINDS: &[Kind] = &[
             a("waited_s", Type::Number, "seconds off CPU that are waited in it, where times are known"),
             a("kernel_share", Type::Number, "kernel memory to the limit, 0..1"),
             a("shmem_share", Type::Number, "tmpfs and shared memory to the limit, 0..1"),
+            a("at_ancestor", Type::Flag, "the limit was that of a group above the victim's own"),
+        ],
+    },
+    Kind {
+        name: "exit",
+        doc: "how a process or container ended",
+        selectors: &[],
+        attributes: &[
+            a("code", Type::Number, "exit status"),
+            a("reason", Type::Text, "why, in the words of who tells"),
+            a("container", Type::Text, "name of the container"),
+            a("restarts", Type::Number, "how often it was started again"),
+            a("uptime_s", Type::Number, "seconds that it lived"),
+            a(
+                "kernel_oom",
+                Type::Word(&["yes", "no", "unknown"]),
+                "whether the kernel killed it for memory, by all that was captured",
+            ),
+            a("probed", Type::Flag, "events tell of liveness probes that failed"),
         ],
     },
     Kind {
@@ -645,7 +668,7 @@ pub const KINDS: &[Kind] = &[
         doc: "the kernel saw a task that did not go on",
         selectors: &[],
         attributes: &[
-            a("kind", Type::Word(&["hung-task", "soft-lockup", "rcu-stall", "blocked-task"]), "how"),
+            a("kind", Type::Word(&["hung-task", "soft-lockup", "rcu-stall", "blocked-task", "d-state"]), "how"),
             a("reason", Type::Word(REASONS), "what the task does, where the kind tells"),
             a("task", Type::Text, "name of the task"),
             a("seconds", Type::Number, "for how long"),

@@ -142,7 +142,7 @@ pub fn amount(value: f64, unit: Unit) -> String {
 fn trend(judged: &Judged<'_>, process: &str, facts: &mut Facts) {
     let (signal, growth) = (judged.signal, &judged.growth);
     let mut fact = Fact::new("trend", signal.subject);
-    fact.set("signal", signal.name.as_str()).set("verdict", word(growth.verdict));
+    fact.set("signal", signal.name.as_str()).set("verdict", word(growth.verdict)).set("labels", labels(signal));
     fact.set("n", growth.n).set("first", growth.first).set("last", growth.last).set("max", growth.max);
     fact.set("delta", growth.last - growth.first);
     if growth.monotone_share.is_finite() {
@@ -151,6 +151,9 @@ fn trend(judged: &Judged<'_>, process: &str, facts: &mut Facts) {
     if signal.unit == Unit::Count {
         fact.set("count", (growth.last - growth.first).max(0.0));
     }
+    // Among the measures of the machine the labels say whose it is.
+    let listed = signal.labels.iter().find(|(name, _)| name == "process.name").map(|(_, name)| name.as_str());
+    let process = listed.unwrap_or(process);
     fact.sites.push(Site { function: process.to_owned(), file: None, line: None, role: "blocked".into() });
     if growth.first > 0.0 {
         fact.set("ratio", growth.last / growth.first);
@@ -179,12 +182,18 @@ fn trend(judged: &Judged<'_>, process: &str, facts: &mut Facts) {
     facts.push(fact);
 }
 
+/// Labels as conditions test them.
+fn labels(signal: &Signal) -> Vec<String> {
+    signal.labels.iter().map(|(name, value)| format!("{name}={value}")).collect()
+}
+
 fn level(signal: &Signal, facts: &mut Facts) {
     let (Some(first), Some(last), Some(peak)) = (signal.first(), signal.last(), signal.peak()) else { return };
     let mut values: Vec<f64> = signal.samples.iter().map(|sample| sample.value).collect();
     values.sort_by(f64::total_cmp);
     let mut fact = Fact::new("level", signal.subject);
     fact.set("signal", signal.name.as_str()).set("last", last.value).set("max", peak.value);
+    fact.set("labels", labels(signal));
     fact.set("median", values[values.len() / 2]).set("n", values.len()).set("delta", last.value - first.value);
     if signal.clock.is_time() && last.t > first.t {
         fact.set("rate_per_s", (last.value - first.value) / (last.t - first.t));
@@ -209,8 +218,10 @@ fn ratios(case: &Case, subject: SubjectId, facts: &mut Facts) {
         let (first, last) = (signal.first()?, signal.last()?);
         (signal.samples.len() > 1).then_some((last.value - first.value, last))
     };
+    // Counters of a group begin with it: a single sample tells of its whole life.
+    let of_life = |name: &str| growth(name).or_else(|| Some(case.signal(subject, name)?.last()?).map(|s| (s.value, s)));
     if let (Some((throttled, at)), Some((periods, _))) =
-        (growth("cgroup.cpu.throttled_periods"), growth("cgroup.cpu.periods"))
+        (of_life("cgroup.cpu.throttled_periods"), of_life("cgroup.cpu.periods"))
         && periods > 0.0
     {
         let mut fact = Fact::new("level", subject);
@@ -364,9 +375,7 @@ fn limits(case: &Case, subject: SubjectId, facts: &mut Facts) {
         fact.set("kind", "memory").set("unset", true);
         facts.push(fact);
     }
-    for (signal, kind) in
-        [("go.memory.limit", "gomemlimit"), ("cgroup.memory.high", "memory-high"), ("cgroup.pids.limit", "pids")]
-    {
+    for (signal, kind) in [("go.memory.limit", "gomemlimit"), ("cgroup.memory.high", "memory-high")] {
         let Some(found) = case.signal(subject, signal) else { continue };
         let mut fact = Fact::new("limit", subject);
         // The runtime prints the largest number for "none".

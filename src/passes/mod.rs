@@ -3,6 +3,7 @@
 pub mod busy;
 pub mod code;
 pub mod crashes;
+pub mod exits;
 pub mod fact;
 pub mod glob;
 pub mod groups;
@@ -14,7 +15,9 @@ pub mod permits;
 pub mod pools;
 pub mod python_locks;
 pub mod reason;
+pub mod resources;
 pub mod roles;
+pub mod tasks;
 pub mod threads;
 pub mod waits;
 
@@ -34,14 +37,17 @@ pub fn run(case: &Case, populations: &[Population<'_>], judged: &[measures::Judg
         busy::state(case, population, &mut facts);
     }
     crashes::state(case, populations, &mut facts);
+    tasks::state(case, &mut facts);
     measures::state(case, judged, &mut facts);
     groups::account_for_growth(&mut facts);
+    resources::state(case, &mut facts);
+    exits::state(case, &mut facts);
     hotspots::state(case, &mut facts);
     facts
 }
 
 fn processes(case: &Case, populations: &[Population<'_>], facts: &mut Facts) {
-    for subject in case.subject_ids() {
+    for subject in case.subject_ids().filter(|&id| case.subjects[id as usize].is_process()) {
         let mut fact = Fact::new("process", subject);
         fact.set("runtime", case.subjects[subject as usize].runtime.as_str());
         fact.set("signals", case.signals.iter().filter(|signal| signal.subject == subject).count());
