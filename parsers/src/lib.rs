@@ -18,8 +18,10 @@ mod fd_listing;
 mod folded;
 mod go_gctrace;
 mod go_goroutines;
+mod go_memstats;
 mod go_profile_text;
 mod go_race;
+mod go_scavtrace;
 mod go_schedtrace;
 mod hs_err;
 mod java_dump_file;
@@ -28,6 +30,7 @@ mod java_thread_info;
 mod java_threads;
 mod jmap_histo;
 mod json;
+mod jstat;
 mod jvm_gc_log;
 mod jvm_heap_info;
 mod jvm_nmt;
@@ -140,6 +143,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &python_traceback::PythonTraceback,
     &native_threads::NativeThreads,
     &go_gctrace::GoGcTrace,
+    &go_scavtrace::GoScavTrace,
     &jvm_gc_log::JvmGcLog,
     &hs_err::HsErr,
     &go_schedtrace::GoSchedTrace,
@@ -151,6 +155,8 @@ pub static FORMATS: &[&dyn Format] = &[
     &perf_script::PerfScript,
     &strace::Strace,
     &cgroup_memory::CgroupMemory,
+    &go_memstats::GoMemStats,
+    &jstat::Jstat,
     &jmap_histo::JmapHisto,
     &jvm_nmt::JvmNmt,
     &jvm_heap_info::JvmHeapInfo,

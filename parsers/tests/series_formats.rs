@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-const IDS: &[&str] = &["cgroup-memory", "csv", "number-file", "proc-status", "prometheus", "psi"];
+const IDS: &[&str] =
+    &["cgroup-memory", "csv", "go-memstats", "jstat", "number-file", "proc-status", "prometheus", "psi"];
 
 fn samples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../samples")

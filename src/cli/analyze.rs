@@ -2,6 +2,7 @@
 
 use crate::analysis::{Analysis, analyze};
 use crate::bundle::{self, Limits};
+use crate::diagnosis::assemble;
 use crate::patterns::{self, Pattern};
 use crate::pictures;
 use crate::report::model::{Report, Severity};
@@ -9,6 +10,7 @@ use crate::report::terminal::{Style, Verbosity};
 use crate::report::{self, Format, Options, html, json, markdown, units};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -48,6 +50,10 @@ pub struct Args {
     /// When to colour the summary.
     #[arg(long, value_enum, default_value_t = ColorArg::Auto)]
     color: ColorArg,
+    /// Explain a signal by the others of its process: multiple least squares with errors and R2. Its name as under
+    /// "Signals over time".
+    #[arg(long, value_name = "NAME")]
+    explain_series: Option<String>,
     /// Only the verdict.
     #[arg(short, long, conflicts_with = "verbose")]
     quiet: bool,
@@ -97,7 +103,14 @@ fn size(text: &str) -> Result<u64, String> {
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<u8> {
     let patterns = all_patterns(&args.patterns)?;
-    let analysis = read_and_analyze(args, &patterns)?;
+    let mut analysis = read_and_analyze(args, &patterns)?;
+    if let Some(name) = &args.explain_series {
+        analysis.report.regressions = assemble::regressions(&analysis.case, name);
+        if analysis.report.regressions.is_empty() {
+            let known: BTreeSet<&str> = analysis.case.signals.iter().map(|signal| signal.name.as_str()).collect();
+            bail!("no signal {name:?}; there are {}", known.into_iter().collect::<Vec<_>>().join(", "));
+        }
+    }
     let report = &analysis.report;
     if report.artifacts.iter().all(|artifact| artifact.format.is_none()) {
         bail!(
