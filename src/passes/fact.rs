@@ -218,6 +218,43 @@ pub const REASONS: &[&str] = &[
     "unknown",
 ];
 
+/// The parts of a memory, each whole before what it is made of.
+pub const MEMORY_PARTS: &[&str] = &[
+    "used",
+    "rss",
+    "anon",
+    "file",
+    "mapped-files",
+    "shmem",
+    "kernel",
+    "kernel-stacks",
+    "pagetables",
+    "slab",
+    "percpu",
+    "kernel-other",
+    "sock",
+    "unexplained",
+    "go",
+    "go-live",
+    "go-garbage",
+    "go-objects",
+    "go-fragmentation",
+    "go-idle",
+    "go-stacks",
+    "go-runtime",
+    "jvm",
+    "java-heap",
+    "metaspace",
+    "thread-stacks",
+    "code-cache",
+    "gc-structures",
+    "direct",
+    "jvm-other",
+    "native",
+    "not-touched",
+    "other-processes",
+];
+
 /// Every kind of fact that passes state.
 pub const KINDS: &[Kind] = &[
     Kind {
@@ -407,6 +444,7 @@ pub const KINDS: &[Kind] = &[
         selectors: &["signal"],
         attributes: &[
             a("signal", Type::Text, "name of the signal"),
+            a("label", Type::Text, "value of its label, where it has one"),
             a(
                 "verdict",
                 Type::Word(&["growing", "falling", "flat", "step", "plateau", "cyclic", "insufficient"]),
@@ -446,21 +484,50 @@ pub const KINDS: &[Kind] = &[
     },
     Kind {
         name: "memory.part",
-        doc: "a part of the memory of a cgroup or process, against its limit",
+        doc: "a part of the memory of a cgroup or process, against its limit; the parts of one whole sum up to it",
         selectors: &["part"],
         attributes: &[
+            a("part", Type::Word(MEMORY_PARTS), "which part"),
+            a("within", Type::Text, "part that it is a part of; empty for the whole"),
             a(
-                "part",
-                Type::Word(&["anon", "file", "shmem", "kernel", "go-live", "go-heap", "native", "rss", "used"]),
-                "which part",
+                "bytes",
+                Type::Number,
+                "at the latest sample that lived; below zero: more was counted than the whole has",
             ),
-            a("bytes", Type::Number, "at the latest sample that lived"),
             a("share_of_limit", Type::Number, "bytes to the limit, 0..1"),
             a("grew_bytes", Type::Number, "more than at the first sample"),
-            a("share_of_growth", Type::Number, "share of the growth of the whole, 0..1"),
+            a("share_of_growth", Type::Number, "share of what the parts beside it grew by, 0..1"),
             a("rising", Type::Number, "share of steps that do not fall, 0..1"),
             a("n", Type::Number, "samples"),
             a("at_kill", Type::Flag, "as the kernel's report of a kill has it"),
+        ],
+    },
+    Kind {
+        name: "class",
+        doc: "a Java class with more instances in the last histogram than in the first",
+        selectors: &[],
+        attributes: &[
+            a("class", Type::Text, "its name"),
+            a("user", Type::Flag, "it is neither an array nor of the platform or a well-known library"),
+            a("histograms", Type::Number, "histograms that list it"),
+            a("instances", Type::Number, "instances in the last"),
+            a("grew_instances", Type::Number, "more than in the first"),
+            a("ratio", Type::Number, "instances in the last to those in the first"),
+            a("bytes", Type::Number, "shallow bytes in the last"),
+            a("grew_bytes", Type::Number, "more than in the first"),
+            a("share_of_growth", Type::Number, "share of what all classes grew by, 0..1"),
+            a("rising", Type::Number, "share of steps with more instances, 0..1"),
+            a("levelled", Type::Flag, "the last step is next to nothing beside those before"),
+        ],
+    },
+    Kind {
+        name: "finalizer",
+        doc: "unreachable objects of a class that wait for their finalizer",
+        selectors: &[],
+        attributes: &[
+            a("class", Type::Text, "its name"),
+            a("count", Type::Number, "how many, at the last sample"),
+            a("growth", Type::Number, "more than at the first"),
         ],
     },
     Kind {
