@@ -102,8 +102,8 @@ impl<'a> Lines<'a> {
 
     /// Moves past so many bytes, which are so many whole lines.
     pub(crate) fn skip_lines(&mut self, bytes: usize, lines: usize) {
-        self.position = (self.position + bytes).min(self.text.bytes.len());
-        self.index += lines;
+        let position = (self.position + bytes).min(self.text.bytes.len());
+        *self = Lines::at(self.text, position, self.index + lines);
     }
 
     /// The number in the artifact of the line under the cursor.
@@ -243,6 +243,15 @@ mod tests {
         }
         assert_eq!(seen, [(7, b"a".to_vec()), (8, b"b".to_vec()), (9, b"".to_vec()), (10, b"d".to_vec())]);
         assert!(lines.is_done());
+    }
+
+    #[test]
+    fn lines_that_are_skipped_count() {
+        let mut lines = Text::new(b"a\nbb\nccc\n", 1).lines();
+        lines.skip_lines(5, 2);
+        assert_eq!((lines.number(), lines.peek(), lines.peek_second()), (3, Some(&b"ccc"[..]), None));
+        lines.skip_lines(99, 1);
+        assert!(lines.is_done() && lines.peek().is_none());
     }
 
     #[test]

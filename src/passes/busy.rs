@@ -91,7 +91,7 @@ fn describe(case: &Case, population: &Population<'_>, members: &[Busy<'_, '_>]) 
     let latest = members[0].moments[members[0].moments.len() - 1];
     if let Some((&function, &(times, frame))) = innermost.iter().max_by_key(|(_, (times, _))| *times) {
         fact.set("site", function).set("same_place", times as f64 / f64::from(pairs.max(1)));
-        fact.sites.push(site(&case.tables, frame, "leaf"));
+        fact.sites.push(site(&case.tables, frame, "hot"));
         let callers = user_functions(case, population, latest);
         let callers = callers.into_iter().filter(|&frame| case.tables.function(frame) != function).take(2);
         fact.sites.extend(callers.map(|frame| site(&case.tables, frame, "caller")));
