@@ -111,7 +111,9 @@ fn was_judged(case: &Case, facts: &Facts) -> bool {
                 known += if harmless { count } else { 0.0 };
                 seen_again |= fact.number("moments").is_some_and(|moments| moments > 1.0);
             }
-            let settled = !of("group").any(is_open) && !of("busy").any(|busy| busy.number("same_place") >= Some(0.8));
+            let settled = !of("group").any(is_open)
+                && !of("trend").any(still_grows)
+                && !of("busy").any(|busy| busy.number("same_place") >= Some(0.8));
             settled && (measured || watched || (all > 1.0 && (seen_again || known * 2.0 > all)))
         })
 }
@@ -128,7 +130,30 @@ fn is_open(group: &Fact) -> bool {
         group.flag("idle") == Some(false) && group.text("reason").is_some_and(|r| WAITS_FOR_OTHERS.contains(&r));
     let crowded = group.flag("in_task") == Some(true) && number("count") >= 10.0 && number("share") >= 0.2;
     let stays = group.flag("is_main") != Some(true) && number("persisted") >= 0.5 && number("share") >= 0.1;
-    waits && (crowded || stays)
+    // Parked deep within the user's code: for what, the frames do not tell.
+    let parked = group.flag("idle") == Some(false)
+        && group.text("reason") == Some("park")
+        && number("user_depth") >= 3.0
+        && number("count") >= 5.0
+        && number("share") >= 0.3;
+    waits && (crowded || stays) || parked && stays
+}
+
+/// Signals of which a process holds more and more when it leaks.
+const HELD: &[&str] = &[
+    "process.memory.rss_anon",
+    "go.memory.live_after_gc",
+    "go.goroutine.count",
+    "jvm.memory.used_after_last_gc",
+    "process.thread.count",
+    "process.open_file_descriptor.count",
+];
+
+/// Whether a trend leaves open if the process is well: what it holds still grows at the end.
+fn still_grows(trend: &Fact) -> bool {
+    trend.text("verdict") == Some("growing")
+        && trend.text("signal").is_some_and(|signal| HELD.contains(&signal))
+        && trend.number("ratio").is_some_and(|ratio| ratio >= 1.3)
 }
 
 /// The captures that would settle what is open: those of weak findings first, then of what was not checked.

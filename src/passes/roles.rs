@@ -33,6 +33,10 @@ pub struct Role {
     /// How many frames from the innermost may come before the first glob fits; absent: any number.
     #[serde(default)]
     pub within: Option<usize>,
+    /// How many user functions may be on the stack: who waits deep within the user's code waits for something that
+    /// its caller needs; absent: any number.
+    #[serde(default)]
+    pub user_depth: Option<usize>,
 }
 
 #[derive(Deserialize)]
@@ -83,6 +87,7 @@ impl Catalogue {
             .iter()
             .filter(|(of, _)| *of == runtime)
             .map(|(_, role)| role)
+            .filter(|role| role.user_depth.is_none_or(|most| super::code::user_depth(tables, stack, runtime) <= most))
             .find(|role| fits(role, &functions, creator))
     }
 }
@@ -127,6 +132,7 @@ mod tests {
             without: vec!["user.*".into()],
             created_by: vec![],
             within: Some(0),
+            user_depth: None,
         };
         assert!(fits(&role, &["a1", "b", "c"], ""));
         assert!(!fits(&role, &["c", "a1"], ""));
