@@ -3,14 +3,14 @@
 use super::fact::{Cite, Fact, Facts};
 use crate::case::{Case, Placed, SubjectId};
 use crate::report::model::Site;
-use postmortem_parsers::evidence::{Runtime, Snapshot, Thread};
+use postmortem_parsers::evidence::{Snapshot, Thread};
 use std::collections::BTreeMap;
 
 /// States stall facts of kind d-state: threads that were in state D in the latest list and in most lists before.
 pub fn state(case: &Case, facts: &mut Facts) {
     for subject in case.subject_ids() {
         let lists: Vec<&Placed<Snapshot>> =
-            case.snapshots_of(subject).filter(|placed| placed.what.runtime == Runtime::Kernel).collect();
+            case.snapshots_of(subject).filter(|placed| placed.what.origin == "ps").collect();
         if !lists.is_empty() {
             of_subject(case, subject, &lists, facts);
         }

@@ -220,8 +220,8 @@ fn in_task(tables: &Tables, stack: StackId, runtime: Runtime) -> bool {
 /// The populations of a case: for each subject and runtime, the snapshots that can be compared.
 pub fn populations<'a>(case: &'a Case, stacks: &'a Stacks) -> Vec<Population<'a>> {
     let mut by_owner: BTreeMap<(SubjectId, Runtime), Vec<&'a Placed<Snapshot>>> = BTreeMap::new();
-    // What tasks wait in within the kernel is a view of its own: the pass over tasks reads it.
-    for placed in case.snapshots.iter().filter(|placed| placed.what.runtime != Runtime::Kernel) {
+    // A list of threads has no stacks: the pass over tasks reads it.
+    for placed in case.snapshots.iter().filter(|placed| placed.what.origin != "ps") {
         by_owner.entry((placed.subject, placed.what.runtime)).or_default().push(placed);
     }
     by_owner
