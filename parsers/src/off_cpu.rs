@@ -94,7 +94,7 @@ impl Switches {
 }
 
 fn ended(out: Out, time: f64) -> Option<Wait> {
-    (!out.runnable && time >= out.since).then(|| (out, (time - out.since) * 1e9))
+    (!out.runnable && time >= out.since).then_some((out, (time - out.since) * 1e9))
 }
 
 /// The profile of these waits; each is a sample that weighs its time.
