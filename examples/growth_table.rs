@@ -4,6 +4,7 @@
 mod series;
 
 use series::score::{Cell, quantile, score};
+use series::third::THIRD;
 use series::{FURTHER, KINDS, Kind, Must};
 use std::io::{self, Write};
 
@@ -50,6 +51,7 @@ fn main() -> io::Result<()> {
     let mut out = io::stdout().lock();
     table(&mut out, "Kinds that the method was built on", KINDS, count, seed)?;
     table(&mut out, "Further kinds", FURTHER, count, seed)?;
+    table(&mut out, "A third set, made up after the method was settled", THIRD, count, seed)?;
     let blind = LENGTHS.map(|n| {
         let kinds = KINDS.iter().filter(|k| k.name.contains("restarts"));
         kinds.map(|k| format!("{:.1}", score(k, n, count, seed, false).flagged * 100.0)).collect::<Vec<_>>().join(" / ")

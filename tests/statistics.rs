@@ -3,7 +3,10 @@
 mod series;
 
 use series::score::{Cell, quantile, score};
-use series::{FURTHER, KINDS, Kind, Must};
+use series::third::THIRD;
+use series::{FURTHER, KINDS, Kind, Must, Random};
+
+use postmortem::passes::growth::{Input, judge};
 
 const SERIES: u64 = 60;
 const SEED: u64 = 20_261_122;
@@ -70,6 +73,35 @@ fn further_kinds_fare_no_worse() {
     assert!(healthy <= 0.01, "false alarms: {healthy}");
     let leaks = mean(of(Must::Found, FURTHER).map(|kind| flagged(&cells(kind, &LONG))));
     assert!(leaks >= 0.90, "found: {leaks}");
+}
+
+#[test]
+fn a_third_set_fares_no_worse() {
+    let shares = |must| -> Vec<(&str, f64)> { of(must, THIRD).map(|k| (k.name, flagged(&cells(k, &LONG)))).collect() };
+    let healthy = shares(Must::Silent);
+    assert!(mean(healthy.iter().map(|k| k.1)) <= 0.01, "false alarms: {healthy:?}");
+    let leaks = shares(Must::Found);
+    assert!(mean(leaks.iter().map(|k| k.1)) >= 0.90, "found: {leaks:?}");
+}
+
+/// The order of the input, the epoch of the clock and the units of time and value change no verdict.
+#[test]
+fn order_epoch_and_units_do_not_matter() {
+    for kind in KINDS.iter().chain(FURTHER).chain(THIRD) {
+        for n in [12, 24, 60] {
+            let series = (kind.make)(&mut Random::new(SEED ^ n as u64), n);
+            let plain = judge(&Input { points: &series.points, restarts: &series.restarts, limit: None });
+            let turned: Vec<_> =
+                series.points.iter().rev().map(|(t, y)| (t * 3600.0 + 1.8e9, y * 1_048_576.0)).collect();
+            let restarts: Vec<_> = series.restarts.iter().map(|t| t * 3600.0 + 1.8e9).collect();
+            let other = judge(&Input { points: &turned, restarts: &restarts, limit: None });
+            assert_eq!((other.verdict, other.segments), (plain.verdict, plain.segments), "{} {n}", kind.name);
+            if let (Some(a), Some(b)) = (other.slope_per_s, plain.slope_per_s) {
+                let expected = b * 1_048_576.0 / 3600.0;
+                assert!((a - expected).abs() <= 1e-4 * expected.abs().max(1.0), "{} {n}: {a} {expected}", kind.name);
+            }
+        }
+    }
 }
 
 #[test]

@@ -3,11 +3,12 @@
 //! writeProfileInternal).
 
 use crate::evidence::{
-    Amount, Claims, Completeness, Evidence, Marks, Parsed, Point, Profile, ProfileKind, ProfileRow, ProfileThread,
-    Runtime, SeriesKind, Snapshot, Thread, Unit, When,
+    Claims, Completeness, Evidence, Marks, Parsed, Point, Profile, ProfileKind, ProfileRow, ProfileThread, Runtime,
+    Snapshot, Thread, When,
 };
 use crate::go_goroutines::label_pairs;
 use crate::lines::{LineNo, Lines, decimal, hexadecimal, rsplit_once, split_once};
+use crate::signals::{Source, lookup};
 use crate::tables::{Frame, FrameId, FrameKind, StackId, Sym, Tables};
 use crate::{Format, Hint, Shape, Sniff, sniff_embedded};
 use memchr::memchr;
@@ -305,29 +306,16 @@ impl<'a> Text<'a> {
     /// allocations are left to the profile itself.
     fn statistic(&self, line: &[u8], number: LineNo, out: &mut Parsed) {
         let Some((key, value)) = split_once(&line[2..], b" = ") else { return };
-        let signal = match key {
-            b"HeapAlloc" => "go.memory.heap_alloc",
-            b"HeapSys" => "go.memory.heap_sys",
-            b"HeapIdle" => "go.memory.heap_idle",
-            b"HeapInuse" => "go.memory.heap_inuse",
-            b"HeapReleased" => "go.memory.heap_released",
-            b"Sys" => "go.memory.sys",
-            b"Stack" => "go.memory.stack_inuse",
-            b"NextGC" => "go.memory.next_gc",
-            b"NumGC" => "go.gc.count",
-            _ => return,
+        let Some(signal) = std::str::from_utf8(key).ok().and_then(|key| lookup(Source::GoMemStats, key)) else {
+            return;
         };
         // `Stack = 393216 / 393216`: in use / obtained from the system.
         let value = split_once(value, b" / ").map_or(value, |(used, _)| used);
-        let Some(value) = decimal(value) else {
+        let Some(value) = crate::series::number(value) else {
             return out.note(number, "a line of runtime.MemStats without a number");
         };
-        let (unit, kind) = match signal {
-            "go.gc.count" => (Unit::Count, SeriesKind::Counter),
-            _ => (Unit::Bytes, SeriesKind::Gauge),
-        };
-        let point = Point { when: self.when, value: Amount::Value(value as f64), line: number };
-        out.point(&Claims::default(), signal, unit, kind, point);
+        let point = Point { when: self.when, value: signal.amount(value), line: number };
+        out.point(&Claims::default(), &signal.name, signal.unit, signal.kind, point);
     }
 
     fn finish(mut self, lines: &mut Lines<'a>, out: &mut Parsed) {
@@ -486,6 +474,7 @@ fn unsampled(objects: u64, bytes: u64, rate: f64) -> (u64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evidence::Amount;
     use crate::lines;
     use proptest::prelude::*;
 
@@ -577,7 +566,7 @@ mod tests {
             .collect();
         assert!(series.contains(&("go.memory.heap_inuse", Amount::Value(97050624.0))), "{series:?}");
         assert!(series.contains(&("go.memory.stack_inuse", Amount::Value(393216.0))), "{series:?}");
-        assert_eq!(series.len(), 9);
+        assert_eq!(series.len(), 15);
     }
 
     #[test]

@@ -34,6 +34,8 @@ impl Format for JmapHisto {
         let mut claims = claims_of(hint);
         let (mut builder, mut odd) = (SeriesBuilder::default(), Odd::default());
         let (mut left_out, mut left_out_at) = (0u64, 0);
+        // A class that several loaders have loaded stands there several times.
+        let mut table = Histogram::default();
         while let Some(line) = lines.peek() {
             let at = (lines.time().map_or(hint.when, When::Wall), lines.number());
             lines.advance();
@@ -45,9 +47,10 @@ impl Format for JmapHisto {
                     left_out += 1;
                     continue;
                 }
-                let class = vec![("class".to_owned(), String::from_utf8_lossy(row.class).into_owned())];
-                builder.add_labelled(&claims, &signal("jvm.class.bytes", Unit::Bytes), class.clone(), row.bytes, at);
-                builder.add_labelled(&claims, &signal("jvm.class.instances", Unit::Count), class, row.instances, at);
+                if row.rank == 1 {
+                    std::mem::take(&mut table).finish(&claims, &mut builder);
+                }
+                table.add(&row, at);
             } else if !(total(line, &claims, at, &mut builder) || is_frame(line)) {
                 match waiting(line) {
                     Some((count, class)) => {
@@ -58,11 +61,46 @@ impl Format for JmapHisto {
                 }
             }
         }
+        table.finish(&claims, &mut builder);
         if left_out > 0 {
             out.note(left_out_at, format!("the {LARGEST} largest classes are kept, {left_out} smaller ones left out"));
         }
         odd.note("that are not of a class histogram", out);
         builder.finish(out);
+    }
+}
+
+/// The classes of one histogram, by name: instances, bytes, and where the largest stands.
+#[derive(Default)]
+struct Histogram<'a> {
+    order: Vec<&'a [u8]>,
+    sums: rustc_hash::FxHashMap<&'a [u8], Sum>,
+}
+
+struct Sum {
+    instances: f64,
+    bytes: f64,
+    at: (When, LineNo),
+}
+
+impl<'a> Histogram<'a> {
+    fn add(&mut self, row: &Row<'a>, at: (When, LineNo)) {
+        let order = &mut self.order;
+        let sum = self.sums.entry(row.class).or_insert_with(|| {
+            order.push(row.class);
+            Sum { instances: 0.0, bytes: 0.0, at }
+        });
+        sum.instances += row.instances;
+        sum.bytes += row.bytes;
+    }
+
+    fn finish(self, claims: &Claims, builder: &mut SeriesBuilder<'_>) {
+        for name in self.order {
+            let Sum { instances, bytes, at } = self.sums[name];
+            let class = vec![("class".to_owned(), String::from_utf8_lossy(name).into_owned())];
+            builder.add_labelled(claims, &signal("jvm.class.bytes", Unit::Bytes), class.clone(), bytes, at);
+            builder.add_labelled(claims, &signal("jvm.class.instances", Unit::Count), class, instances, at);
+        }
     }
 }
 
@@ -166,6 +204,13 @@ mod tests {
         assert_eq!(value(&out, "jvm.class.bytes", "java.util.EnumMap"), None);
         assert_eq!(value(&out, "jvm.class.total_bytes", ""), Some(Amount::Value(11_228_816.0)));
         assert_eq!((out.evidence[0].claims().pid, out.notes.len()), (Some(29822), 1));
+    }
+
+    #[test]
+    fn a_class_of_several_loaders_is_one() {
+        let text = " num     #instances         #bytes  class name (module)\n-----\n   1:            40            960  com.acme.Plugin\n   \
+            2:             3             72  com.acme.Plugin\nTotal 43 1032\n";
+        assert_eq!(value(&parse(text), "jvm.class.instances", "com.acme.Plugin"), Some(Amount::Value(43.0)));
     }
 
     #[test]

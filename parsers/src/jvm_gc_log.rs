@@ -70,7 +70,9 @@ fn message(line: &[u8]) -> Option<&[u8]> {
     }
     let said = rest.trim_ascii();
     let is_numbered = said.starts_with(b"GC(") && number(said).is_some();
-    (is_gc && !said.is_empty() || is_numbered).then_some(said)
+    // Without tags only what no other log says is taken.
+    let is_safepoint = rest.len() < line.len() && said.starts_with(b"Safepoint \"");
+    (is_gc && !said.is_empty() || is_numbered || is_safepoint).then_some(said)
 }
 
 /// `gc`, `gc,heap`.
@@ -83,6 +85,9 @@ fn number(said: &[u8]) -> Option<(u64, &[u8])> {
     let (number, rest) = split_once(said.strip_prefix(b"GC(")?, b")")?;
     Some((decimal(number)?, rest.trim_ascii_start()))
 }
+
+/// No JVM is up for thirty years.
+const EPOCH_FROM: f64 = 1e9;
 
 /// The times among the decorations: of the wall in nanoseconds since 1970, and since the start in seconds.
 fn clocks(line: &[u8], said: &[u8]) -> (Option<i64>, Option<f64>) {
@@ -99,7 +104,15 @@ fn clocks(line: &[u8], said: &[u8]) -> (Option<i64>, Option<f64>) {
             (_, _, Some(digits)) => (digits, 1.0),
             _ => continue,
         };
-        uptime = uptime.or(float(digits).filter(|value| value.is_finite()).map(|value| value / scale));
+        let Some(seconds) = float(digits).filter(|value| value.is_finite()).map(|value| value / scale) else {
+            continue;
+        };
+        if seconds > EPOCH_FROM {
+            // `timemillis` and `timenanos` count from 1970.
+            wall = wall.or(Some((seconds * 1e9) as i64));
+            continue;
+        }
+        uptime = uptime.or(Some(seconds));
     }
     (wall, uptime)
 }
@@ -461,6 +474,8 @@ mod tests {
         assert_eq!(at("[0,595s][info][gc] "), When::Uptime(0.595));
         assert_eq!(at("[595ms] "), When::Uptime(0.595));
         assert_eq!(at(""), When::Unknown);
+        let near = |when| matches!(when, When::Wall(ns) if (ns - 1_795_321_116_644_000_000_i64).abs() < 1_000);
+        assert!(near(at("[2.160s][1795321116644ms][info][gc] ")) && near(at("[1795321116644000000ns] ")));
     }
 
     #[test]

@@ -26,8 +26,10 @@ mod folded;
 mod free;
 mod go_gctrace;
 mod go_goroutines;
+mod go_memstats;
 mod go_profile_text;
 mod go_race;
+mod go_scavtrace;
 mod go_schedtrace;
 mod hs_err;
 mod interned;
@@ -37,6 +39,7 @@ mod java_thread_info;
 mod java_threads;
 mod jmap_histo;
 mod json;
+mod jstat;
 mod jvm_gc_log;
 mod jvm_heap_info;
 mod jvm_nmt;
@@ -170,6 +173,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &python_traceback::PythonTraceback,
     &native_threads::NativeThreads,
     &go_gctrace::GoGcTrace,
+    &go_scavtrace::GoScavTrace,
     &jvm_gc_log::JvmGcLog,
     &hs_err::HsErr,
     &go_schedtrace::GoSchedTrace,
@@ -185,6 +189,8 @@ pub static FORMATS: &[&dyn Format] = &[
     &strace::Strace,
     &cgroup_memory::CgroupMemory,
     &cgroup_io::CgroupIo,
+    &go_memstats::GoMemStats,
+    &jstat::Jstat,
     &jmap_histo::JmapHisto,
     &jvm_nmt::JvmNmt,
     &jvm_heap_info::JvmHeapInfo,

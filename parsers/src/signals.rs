@@ -36,6 +36,8 @@ pub enum Source {
     ProcIo,
     /// Keys of `/proc/meminfo`; values in kB.
     Meminfo,
+    /// Fields of Go's `runtime.MemStats`.
+    GoMemStats,
 }
 
 /// What a name of an artifact stands for.
@@ -292,6 +294,26 @@ const PLAIN_SIZES: &[Row] = &[
     row("vms", "process.memory.virtual", Bytes, Gauge),
 ];
 
+const GO_MEM_STATS: &[Row] = &[
+    row("Sys", "go.memory.sys", Bytes, Gauge),
+    row("TotalAlloc", "go.memory.allocated", Bytes, Counter),
+    row("Mallocs", "go.memory.allocations", Count, Counter),
+    row("HeapAlloc", "go.memory.heap_alloc", Bytes, Gauge),
+    row("HeapSys", "go.memory.heap_sys", Bytes, Gauge),
+    row("HeapIdle", "go.memory.heap_idle", Bytes, Gauge),
+    row("HeapInuse", "go.memory.heap_inuse", Bytes, Gauge),
+    row("HeapReleased", "go.memory.heap_released", Bytes, Gauge),
+    row("HeapObjects", "go.memory.heap_objects", Count, Gauge),
+    row("StackInuse", "go.memory.stack_inuse", Bytes, Gauge),
+    row("Stack", "go.memory.stack_inuse", Bytes, Gauge),
+    row("NextGC", "go.memory.next_gc", Bytes, Gauge),
+    row("NumGC", "go.gc.count", Count, Counter),
+    row("NumForcedGC", "go.gc.forced", Count, Counter),
+    row("PauseTotalNs", "go.gc.pause_total", Seconds, Counter).times(1e-9),
+    row("GCCPUFraction", "go.gc.cpu_share", Ratio, Gauge),
+    row("MaxRSS", "process.memory.peak", Bytes, Gauge),
+];
+
 const CGROUP_FILES: &[Row] = &[
     row("memory.current", "cgroup.memory.current", Bytes, Gauge),
     row("memory.usage_in_bytes", "cgroup.memory.current", Bytes, Gauge),
@@ -404,6 +426,7 @@ pub fn lookup(source: Source, key: &str) -> Option<Signal> {
         Source::Metric => find(METRICS, key),
         Source::Column => column(key),
         Source::CgroupFile => find(CGROUP_FILES, key),
+        Source::GoMemStats => find(GO_MEM_STATS, key),
         Source::MemoryStatV1 => find(MEMORY_STAT_V1, key).or_else(|| memory_stat(key)),
         Source::MemoryStatV2 => memory_stat(key),
         Source::MemoryEvents => {

@@ -15,6 +15,8 @@ const IDS: &[&str] = &[
     "docker-inspect",
     "docker-stats",
     "free",
+    "go-memstats",
+    "jstat",
     "kubectl-table",
     "kubernetes",
     "meminfo",

@@ -300,6 +300,19 @@ impl Case {
         self.signals.iter().filter(|s| s.subject == subject && s.name == name).max_by_key(|s| s.samples.len())
     }
 
+    /// The signals of a subject by name, one for each set of labels: that with the most samples.
+    pub fn labelled(&self, subject: SubjectId, name: &str) -> Vec<&Signal> {
+        let mut kept: Vec<&Signal> = Vec::new();
+        for signal in self.signals.iter().filter(|s| s.subject == subject && s.name == name) {
+            match kept.iter_mut().find(|known| known.labels == signal.labels) {
+                Some(known) if known.samples.len() >= signal.samples.len() => {}
+                Some(known) => *known = signal,
+                None => kept.push(signal),
+            }
+        }
+        kept
+    }
+
     /// The snapshots of a subject in the order of time.
     pub fn snapshots_of(&self, subject: SubjectId) -> impl DoubleEndedIterator<Item = &Placed<Snapshot>> {
         self.snapshots.iter().filter(move |snapshot| snapshot.subject == subject)

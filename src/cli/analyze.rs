@@ -3,10 +3,12 @@
 use super::output;
 use crate::analysis::{Analysis, analyze};
 use crate::bundle::{self, Limits};
+use crate::diagnosis::assemble;
 use crate::patterns::{self, Pattern};
 use crate::pictures;
 use crate::report::units;
 use anyhow::{Result, bail};
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,6 +35,10 @@ pub struct Args {
     /// Stop reading after this many files.
     #[arg(long, value_name = "N")]
     max_files: Option<u64>,
+    /// Explain a signal by the others of its process: multiple least squares with errors and R2. Its name as under
+    /// "Signals over time".
+    #[arg(long, value_name = "NAME")]
+    explain_series: Option<String>,
 }
 
 fn size(text: &str) -> Result<u64, String> {
@@ -53,7 +59,14 @@ fn size(text: &str) -> Result<u64, String> {
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<u8> {
     let patterns = all_patterns(&args.patterns)?;
-    let analysis = read_and_analyze(args, &patterns)?;
+    let mut analysis = read_and_analyze(args, &patterns)?;
+    if let Some(name) = &args.explain_series {
+        analysis.report.regressions = assemble::regressions(&analysis.case, name);
+        if analysis.report.regressions.is_empty() {
+            let known: BTreeSet<&str> = analysis.case.signals.iter().map(|signal| signal.name.as_str()).collect();
+            bail!("no signal {name:?}; there are {}", known.into_iter().collect::<Vec<_>>().join(", "));
+        }
+    }
     let report = &analysis.report;
     if report.artifacts.iter().all(|artifact| artifact.format.is_none()) {
         bail!(

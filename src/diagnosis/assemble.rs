@@ -4,8 +4,11 @@ use super::score::subject_id;
 use super::{Diagnosis, profiles};
 use crate::bundle::Bundle;
 use crate::case::{Case, Clock, Moment};
-use crate::passes::fact::Facts;
+use crate::passes::advice;
+use crate::passes::fact::{Fact, Facts};
+use crate::passes::growth;
 use crate::passes::measures::{Judged, memory_limit, word};
+use crate::passes::relations;
 use crate::passes::threads::{Known, Population};
 use crate::report::model::*;
 use postmortem_parsers::evidence::RecordKind;
@@ -18,6 +21,8 @@ const MOST_GROUPS: usize = 100;
 const MOST_FRAMES: usize = 60;
 /// Points of a trend that a report keeps for drawing.
 const MOST_POINTS: usize = 120;
+/// Pairs of signals that a report lists.
+const MOST_CORRELATIONS: usize = 40;
 /// Series that a report lists.
 const MOST_TRENDS: usize = 400;
 
@@ -50,6 +55,9 @@ pub fn report(
         findings: diagnosis.findings,
         buckets: buckets(case, populations),
         trends: trends(case, judged),
+        correlations: correlations(case),
+        regressions: Vec::new(),
+        advice: advice(case, facts),
         next_captures: diagnosis.next_captures,
         warnings: bundle
             .warnings
@@ -171,6 +179,9 @@ fn trends(case: &Case, judged: &[Judged<'_>]) -> Vec<Trend> {
                 since: growth.since_s.and_then(wall),
                 limit: judged.limit,
                 exhausts_at: growth.exhausts_in_s.and_then(|seconds| wall(last + seconds)),
+                exhausts_ci: growth
+                    .exhausts_interval_s
+                    .and_then(|(soonest, latest)| Some((wall(last + soonest)?, wall(last + latest)?))),
                 onset_ci: growth.onset_s.and_then(|(from, to)| Some((wall(from)?, wall(to)?))),
                 subject: Some(subject_id(signal.subject)),
                 points: Some(
@@ -203,6 +214,63 @@ fn trends(case: &Case, judged: &[Judged<'_>]) -> Vec<Trend> {
     trends.truncate(MOST_TRENDS);
     let _ = case;
     trends
+}
+
+fn correlations(case: &Case) -> Vec<Correlation> {
+    let told = relations::relations(case).into_iter().take(MOST_CORRELATIONS);
+    told.map(|relation| Correlation {
+        a: relation.a.title(),
+        b: relation.b.title(),
+        pearson: relation.found.r,
+        p: relation.p,
+        n: relation.found.n as u64,
+        pearson_of_changes: relation.found.r_diff,
+        lag_s: relation.found.lag_s,
+        subject: Some(subject_id(relation.a.subject)),
+    })
+    .collect()
+}
+
+fn advice(case: &Case, facts: &Facts) -> Vec<Advice> {
+    let all = advice::advise(case, facts).into_iter();
+    all.map(|advice| Advice {
+        setting: advice.setting,
+        value: advice.value,
+        now: advice.now,
+        arithmetic: advice.arithmetic,
+        subject: Some(subject_id(advice.subject)),
+    })
+    .collect()
+}
+
+/// The signals of this name as sums of others.
+pub fn regressions(case: &Case, name: &str) -> Vec<Regression> {
+    let explained = relations::explain(case, name).into_iter();
+    explained
+        .map(|explained| {
+            let term = |term: &growth::Term| {
+                let of = explained.others[term.of];
+                Term {
+                    series: of.title(),
+                    unit: of.unit.as_str().to_owned(),
+                    coefficient: term.coefficient,
+                    std_error: term.error,
+                    p: term.p,
+                }
+            };
+            let found = explained.found.as_ref();
+            Regression {
+                series: explained.of.title(),
+                unit: explained.of.unit.as_str().to_owned(),
+                subject: subject_id(explained.of.subject),
+                n: found.map_or(0, |found| found.n as u64),
+                intercept: found.map_or(0.0, |found| found.intercept),
+                r2: found.map_or(0.0, |found| found.r2),
+                adjusted_r2: found.map_or(0.0, |found| found.adjusted_r2),
+                terms: found.map_or(Vec::new(), |found| found.terms.iter().map(term).collect()),
+            }
+        })
+        .collect()
 }
 
 fn subjects(case: &Case) -> Vec<Subject> {
@@ -271,7 +339,7 @@ fn events(case: &Case) -> Vec<Event> {
     }
     for id in case.subject_ids() {
         let subject = &case.subjects[id as usize];
-        events.extend(subject.began_again.iter().map(|&t| {
+        events.extend(subject.lives_cut_at.iter().map(|&t| {
             let at = Some(Moment { clock: Clock::Wall, t });
             let event = Event {
                 kind: "restart".into(),
@@ -295,26 +363,37 @@ fn events(case: &Case) -> Vec<Event> {
 fn memory(case: &Case, facts: &Facts) -> Vec<Memory> {
     case.subject_ids()
         .filter_map(|id| {
-            let parts: Vec<_> = facts.of("memory.part").filter(|fact| fact.subject == id).collect();
-            let used =
-                parts.iter().find(|fact| fact.text("part") == Some("used")).and_then(|fact| fact.number("bytes"));
-            let parts: Vec<MemoryPart> = parts
-                .iter()
-                .filter(|fact| fact.text("part") != Some("used"))
-                .map(|fact| MemoryPart {
-                    part: fact.text("part").unwrap_or("").to_owned(),
-                    bytes: fact.number("bytes").unwrap_or(0.0).max(0.0) as u64,
-                    share_of_limit: fact.number("share_of_limit"),
-                    grew: fact.number("grew_bytes").unwrap_or(0.0) as i64,
-                    share_of_growth: fact.number("share_of_growth"),
-                })
-                .collect();
+            let own: Vec<&Fact> = facts.of("memory.part").filter(|fact| fact.subject == id).collect();
+            let is_whole = |fact: &&Fact| matches!(fact.text("part"), Some("used" | "rss"));
+            let whole = own.iter().copied().find(is_whole);
+            let mut parts = Vec::new();
+            let roots = ["", "used", "rss"];
+            let tops = own.iter().filter(|fact| !is_whole(fact));
+            for fact in tops.filter(|fact| roots.contains(&fact.text("within").unwrap_or(""))) {
+                add_part(fact, "", &own, &mut parts);
+            }
             (!parts.is_empty()).then(|| Memory {
                 subject: subject_id(id),
                 limit: memory_limit(case, id).map(|(limit, _)| limit as u64),
-                used: used.map(|used| used as u64),
+                used: whole.and_then(|fact| fact.number("bytes")).map(|used| used.max(0.0) as u64),
                 parts,
             })
         })
         .collect()
+}
+
+/// A part, and behind it the parts that it is made of.
+fn add_part(fact: &Fact, within: &str, own: &[&Fact], parts: &mut Vec<MemoryPart>) {
+    let name = fact.text("part").unwrap_or("");
+    parts.push(MemoryPart {
+        part: name.to_owned(),
+        within: within.to_owned(),
+        bytes: fact.number("bytes").unwrap_or(0.0) as i64,
+        share_of_limit: fact.number("share_of_limit"),
+        grew: fact.number("grew_bytes").unwrap_or(0.0) as i64,
+        share_of_growth: fact.number("share_of_growth"),
+    });
+    for inner in own.iter().filter(|inner| inner.text("within") == Some(name)) {
+        add_part(inner, name, own, parts);
+    }
 }

@@ -79,6 +79,14 @@ impl<'a> Scored<'a> {
             });
             score = ERROR - 1;
         }
+        if score >= WARNING && rests_on_one_rise(anchor, &fors) {
+            parts.push(ScorePart {
+                family: "cap".into(),
+                weight: WARNING - 1 - score,
+                says: "one series alone, seen for less than a day: it may be the rising half of a daily cycle".into(),
+            });
+            score = WARNING - 1;
+        }
         parts.extend(hit.open.iter().map(|says| ScorePart {
             family: "open".into(),
             weight: 0,
@@ -165,6 +173,24 @@ impl<'a> Scored<'a> {
     fn impact(&self) -> f64 {
         self.anchor.number("count").or(self.anchor.number("share_of_limit")).unwrap_or(0.0)
     }
+}
+
+/// Seconds after which a daily cycle would have shown.
+const DAY: f64 = 86_400.0;
+/// Load goes down now and then; what is only ever taken does not.
+const NEVER_FALLS: f64 = 0.99;
+/// What grew by less than this in the time of a capture may do so every day.
+const SURGE: f64 = 2.0;
+
+/// Nothing but the rise of one series over less than a day speaks for it, and the rise is one that a daily load makes.
+fn rests_on_one_rise(anchor: &Fact, fors: &[&Part]) -> bool {
+    let is_slow_rise = anchor.kind == "trend"
+        && anchor.text("verdict") == Some("growing")
+        && anchor.number("span_s").is_some_and(|span| span < DAY)
+        && anchor.number("ratio").is_some_and(|ratio| ratio < SURGE)
+        && anchor.number("monotone").is_some_and(|share| share < NEVER_FALLS)
+        && anchor.number("limit_share").is_none_or(|share| share < 0.9);
+    is_slow_rise && fors.iter().all(|part| part.fact.is_none())
 }
 
 /// The id of a subject in the report.

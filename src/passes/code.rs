@@ -203,7 +203,8 @@ pub fn is_user_go(function: &str) -> bool {
     host || !GO_STD.contains(&first)
 }
 
-fn is_user_java(function: &str) -> bool {
+/// Whether a Java method or class is outside of the platform and of well-known libraries.
+pub fn is_user_java(function: &str) -> bool {
     !JAVA_LIBRARY.iter().any(|prefix| function.starts_with(prefix)) && !function.contains("$$Lambda")
 }
 

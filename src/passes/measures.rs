@@ -3,6 +3,7 @@
 
 use super::fact::{Cite, Fact, Facts};
 use super::growth::{self, Growth, Verdict};
+use super::{memory, objects};
 use crate::case::{Case, Clock, Sample, Signal, Subject, SubjectId};
 use crate::report::model::Site;
 use crate::report::units;
@@ -32,10 +33,38 @@ pub fn judge_all(case: &Case) -> Vec<Judged<'_>> {
             let alive = if signal.kind == SeriesKind::Gauge { signal.while_alive() } else { &signal.samples[..] };
             let points: Vec<(f64, f64)> = alive.iter().map(|sample| (sample.t, sample.value)).collect();
             let known = restarts.get(&(signal.subject, signal.clock)).map_or(&[][..], |all| all);
-            let growth = growth::judge(&growth::Input { points: &points, restarts: known, limit });
+            let judge = |points: &[(f64, f64)]| growth::judge(&growth::Input { points, restarts: known, limit });
+            let growth = match before_full(signal, &points, limit) {
+                Some(before) => Growth { exhausts_in_s: Some(0.0), exhausts_interval_s: None, ..judge(before) },
+                None => judge(&points),
+            };
             Judged { signal, growth, limit }
         })
         .collect()
+}
+
+/// A heap is full from this share of its limit on.
+const FULL: f64 = 0.9;
+
+/// What stays after a collection cannot grow on once it fills its limit, and that is no rest: it is judged by the time
+/// before, if that was most of the time.
+fn before_full<'p>(signal: &Signal, points: &'p [(f64, f64)], limit: Option<f64>) -> Option<&'p [(f64, f64)]> {
+    if !matches!(signal.name.as_str(), "jvm.memory.used_after_last_gc" | "go.memory.live_after_gc") {
+        return None;
+    }
+    let full = limit? * FULL;
+    let last_below = points.iter().rposition(|(_, value)| *value < full).map_or(0, |index| index + 1);
+    let (start, end) = (points.first()?.0, points.last()?.0);
+    let until = points[..last_below].last()?.0;
+    (last_below < points.len() && until - start >= (end - start) / 2.0).then(|| &points[..last_below])
+}
+
+/// The largest heap that a JVM may have: as its log, its heap summary or its environment says.
+fn heap_limit(case: &Case, subject: SubjectId) -> Option<f64> {
+    let set = case.records.iter().filter(|placed| placed.subject == subject && placed.what.kind == RecordKind::Setting);
+    set.filter_map(|placed| placed.what.attribute("heap_max_bytes")?.parse().ok())
+        .next()
+        .or_else(|| setting(case, subject, &["jvm.memory.limit"]).map(|sample| sample.value))
 }
 
 /// Running totals that belong to the process itself: when one of them falls, the process has started again.
@@ -71,6 +100,7 @@ fn limit_of(case: &Case, signal: &Signal) -> Option<f64> {
         | "process.memory.rss_anon"
         | "go.memory.live_after_gc"
         | "cgroup.memory.shmem" => memory_limit(case, signal.subject).map(|(limit, _)| limit),
+        "jvm.memory.used_after_last_gc" => heap_limit(case, signal.subject),
         "process.open_file_descriptor.count" => {
             setting(case, signal.subject, &["process.open_file_descriptor.limit"]).map(|s| s.value)
         }
@@ -102,7 +132,8 @@ pub fn state(case: &Case, judged: &[Judged<'_>], facts: &mut Facts) {
     }
     for subject in case.subject_ids() {
         ratios(case, subject, facts);
-        memory(case, subject, facts);
+        memory::state(case, subject, facts);
+        objects::state(case, subject, facts);
         limits(case, subject, facts);
         settings(case, subject, facts);
     }
@@ -246,117 +277,6 @@ fn ratios(case: &Case, subject: SubjectId, facts: &mut Facts) {
         });
         facts.push(fact);
     }
-}
-
-/// The parts of a cgroup's memory: signal and name of the part.
-const PARTS: &[(&str, &str)] = &[
-    ("cgroup.memory.anon", "anon"),
-    ("cgroup.memory.file", "file"),
-    ("cgroup.memory.shmem", "shmem"),
-    ("cgroup.memory.kernel", "kernel"),
-];
-
-fn memory(case: &Case, subject: SubjectId, facts: &mut Facts) {
-    let used = case.signal(subject, "cgroup.memory.current");
-    let limit = memory_limit(case, subject);
-    let mut parts: Vec<(&'static str, &Signal)> =
-        PARTS.iter().filter_map(|&(name, part)| Some((part, case.signal(subject, name)?))).collect();
-    if !parts.is_empty()
-        && let Some(used) = used
-    {
-        parts.push(("used", used));
-    }
-    if let Some(live) = case.signal(subject, "go.memory.live_after_gc") {
-        parts.push(("go-live", live));
-    }
-    let grew_of = |signal: &Signal| -> f64 {
-        let alive = signal.while_alive();
-        match (alive.first(), alive.last()) {
-            (Some(first), Some(last)) => last.value - first.value,
-            _ => 0.0,
-        }
-    };
-    // What grew in all: the parts that grew, since cache that is pushed out hides a leak in the total.
-    let growth: f64 = parts
-        .iter()
-        .filter(|(part, _)| matches!(*part, "anon" | "file" | "kernel"))
-        .map(|(_, s)| grew_of(s).max(0.0))
-        .sum();
-    native(case, subject, facts);
-    for (part, signal) in parts {
-        let alive = signal.while_alive();
-        let Some(last) = alive.last() else { continue };
-        let grew = grew_of(signal);
-        let mut fact = Fact::new("memory.part", subject);
-        fact.set("part", part).set("bytes", last.value).set("grew_bytes", grew).set("n", alive.len());
-        if alive.len() > 1 {
-            let rises = alive.windows(2).filter(|pair| pair[1].value >= pair[0].value).count();
-            fact.set("rising", rises as f64 / (alive.len() - 1) as f64);
-        }
-        if growth > 0.0 && alive.len() > 1 {
-            fact.set("share_of_growth", grew / growth);
-        }
-        fact.set_known("share_of_limit", limit.map(|(limit, _)| last.value / limit));
-        let of_limit = limit.map_or(String::new(), |(limit, _)| {
-            format!(", {} of the limit of {}", units::share(last.value / limit), units::bytes(limit))
-        });
-        let sign = if grew < 0.0 { "less" } else { "more" };
-        let says = format!(
-            "{part} memory is {}{of_limit}; {} {sign} than at the first sample",
-            units::bytes(last.value),
-            units::bytes(grew.abs())
-        );
-        fact.cites.push(Cite { place: last.place, says });
-        facts.push(fact);
-    }
-}
-
-/// What of the resident memory Go's runtime does not know of: RSS less what it holds from the system.
-fn native(case: &Case, subject: SubjectId, facts: &mut Facts) {
-    let signal = |name: &str| case.signal(subject, name);
-    let (Some(rss), Some(sys)) = (signal("process.memory.usage"), signal("go.memory.sys")) else { return };
-    let ends = |signal: &Signal| -> Option<(f64, f64, usize)> {
-        let alive = signal.while_alive();
-        Some((alive.first()?.value, alive.last()?.value, alive.len()))
-    };
-    let (Some((rss_first, rss_last, n)), Some((sys_first, sys_last, _))) = (ends(rss), ends(sys)) else { return };
-    let (idle_first, idle_last, _) = signal("go.memory.heap_released").and_then(ends).unwrap_or_default();
-    let (text_first, text_last, _) = signal("process.memory.rss_file").and_then(ends).unwrap_or_default();
-    let (first, last) =
-        (rss_first - (sys_first - idle_first) - text_first, rss_last - (sys_last - idle_last) - text_last);
-    let (grew, whole) = (last - first, rss_last - rss_first);
-    if n < 2 {
-        return;
-    }
-    let Some(at) = rss.while_alive().last() else { return };
-    let mut state = |part: &'static str, bytes: f64, grew: f64, says: String| {
-        let mut fact = Fact::new("memory.part", subject);
-        fact.set("part", part).set("bytes", bytes.max(0.0)).set("grew_bytes", grew).set("n", n);
-        if whole > 0.0 {
-            fact.set("share_of_growth", grew / whole);
-        }
-        fact.cites.push(Cite { place: at.place, says });
-        fact.sites.push(Site {
-            function: case.subjects[subject as usize].name.clone(),
-            file: None,
-            line: None,
-            role: "blocked".into(),
-        });
-        facts.push(fact);
-    };
-    let says = format!(
-        "resident memory grew by {}, what Go's runtime holds from the system by {}",
-        units::bytes(whole.max(0.0)),
-        units::bytes((whole - grew).max(0.0))
-    );
-    state("native", last, grew, says);
-    let heap = whole - grew;
-    state(
-        "go-heap",
-        sys_last - idle_last,
-        heap,
-        format!("what Go's runtime holds grew by {}", units::bytes(heap.max(0.0))),
-    );
 }
 
 fn limits(case: &Case, subject: SubjectId, facts: &mut Facts) {

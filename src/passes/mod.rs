@@ -1,5 +1,6 @@
 //! Passes: evidence in, named and typed facts out. A pass never names a root cause.
 
+pub mod advice;
 pub mod busy;
 pub mod code;
 pub mod crashes;
@@ -11,10 +12,13 @@ pub mod growth;
 pub mod hotspots;
 pub mod idioms;
 pub mod measures;
+pub mod memory;
+pub mod objects;
 pub mod permits;
 pub mod pools;
 pub mod python_locks;
 pub mod reason;
+pub mod relations;
 pub mod resources;
 pub mod roles;
 pub mod tasks;

@@ -124,6 +124,9 @@ pub(crate) fn empty(name: &str, verdict: Verdict) -> Report {
         findings: vec![],
         buckets: vec![],
         trends: vec![],
+        correlations: Vec::new(),
+        regressions: Vec::new(),
+        advice: Vec::new(),
         next_captures: vec![],
         warnings: vec![],
         not_checked: vec![],
@@ -387,8 +390,9 @@ fn events() -> Vec<Event> {
 }
 
 fn memory() -> Memory {
-    let part = |part: &str, bytes: u64, grew: i64, of_limit: f64, of_growth: Option<f64>| MemoryPart {
+    let part = |part: &str, bytes: i64, grew: i64, of_limit: f64, of_growth: Option<f64>| MemoryPart {
         part: part.into(),
+        within: String::new(),
         bytes,
         share_of_limit: Some(of_limit),
         grew,
@@ -475,6 +479,7 @@ fn trend(series: &str, unit: &str, verdict: &str, slope_per_hour: Option<f64>) -
         since: None,
         limit: None,
         exhausts_at: None,
+        exhausts_ci: None,
         onset_ci: None,
         subject: Some("api".into()),
         points: None,

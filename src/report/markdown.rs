@@ -63,7 +63,9 @@ pub fn render_for(report: &Report, target: Target, max_chars: usize) -> String {
     next_captures(&mut document, report);
     blocked_threads(&mut document, report);
     memory(&mut document, report);
+    advice(&mut document, report);
     trends(&mut document, report);
+    relations(&mut document, report);
     profiles(&mut document, report);
     events(&mut document, report);
     artifacts(&mut document, report);
@@ -407,30 +409,43 @@ fn memory(document: &mut Document, report: &Report) {
     let all = document.section(None, "## Memory\n\n", "");
     for memory in &report.memory {
         let name = fit(view::subject(report, &memory.subject), 80, inline);
-        let used = memory.used.map_or("use unknown".to_owned(), |used| units::bytes(used as f64));
-        let limit = match (memory.limit, memory.used) {
-            (Some(limit), Some(used)) if limit > 0 => {
-                let share = units::share(used as f64 / limit as f64);
-                format!(" of {} ({share})", units::bytes(limit as f64))
-            }
-            (Some(limit), _) => format!(", limit {}", units::bytes(limit as f64)),
-            (None, _) => ", no limit known".to_owned(),
-        };
+        let used = view::used_memory(memory);
         let head = format!(
-            "{name}: {used}{limit}\n\n| part | bytes | of the limit | change | of the growth |\n|---|---:|---:|---:|---:|\n"
+            "{name}: {used}\n\n| part | bytes | of the limit | change | of the growth |\n|---|---:|---:|---:|---:|\n"
         );
         let table = document.section(Some(all), &head, "\n");
         for part in &memory.parts {
             let share = |share: Option<f64>| share.map_or(String::new(), units::share);
             let cells = [
-                fit(&part.part, 80, inline),
-                units::bytes(part.bytes as f64),
+                format!("{}{}", "&emsp;".repeat(view::depth(memory, part)), fit(&part.part, 80, inline)),
+                units::value(part.bytes as f64, "By"),
                 share(part.share_of_limit),
                 units::signed(part.grew as f64, "By"),
                 share(part.share_of_growth),
             ];
             document.text(table, rank::NUMBERS, row(&cells));
         }
+    }
+}
+
+fn advice(document: &mut Document, report: &Report) {
+    let all = document.section(None, "## Settings that follow\n\n", "\n");
+    for advice in &report.advice {
+        document.text(all, rank::NUMBERS, format!("- {}\n", fit(&view::advice(advice), 600, inline)));
+    }
+}
+
+fn relations(document: &mut Document, report: &Report) {
+    let explained = document.section(None, "## Signals explained by others\n\n", "\n");
+    for found in &report.regressions {
+        for (nth, line) in view::regression(found).iter().enumerate() {
+            let indent = if nth == 0 { "" } else { "  " };
+            document.text(explained, rank::NUMBERS, format!("{indent}- {}\n", fit(line, 400, inline)));
+        }
+    }
+    let together = document.section(None, "## Signals that move together\n\n", "\n");
+    for pair in &report.correlations {
+        document.text(together, rank::NUMBERS, format!("- {}\n", fit(&view::correlation(pair), 400, inline)));
     }
 }
 

@@ -29,6 +29,15 @@ pub struct Report {
     pub buckets: Vec<Bucket>,
     /// Every signal over time.
     pub trends: Vec<Trend>,
+    /// Signals that move together.
+    #[serde(default)]
+    pub correlations: Vec<Correlation>,
+    /// Signals as sums of others, where that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regressions: Vec<Regression>,
+    /// Settings that follow from what was measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub advice: Vec<Advice>,
     /// What to capture next.
     #[serde(default)]
     pub next_captures: Vec<NextCapture>,
@@ -411,6 +420,9 @@ pub struct Trend {
     /// When the limit is reached at this rate.
     #[serde(default)]
     pub exhausts_at: Option<String>,
+    /// Interval of `exhausts_at`, by that of the slope; its end is at most three spans ahead.
+    #[serde(default)]
+    pub exhausts_ci: Option<(String, String)>,
     /// Interval of `since`.
     #[serde(default)]
     pub onset_ci: Option<(String, String)>,
@@ -429,6 +441,82 @@ pub struct Trend {
     /// wall, uptime, sample or unknown.
     #[serde(default = "unknown")]
     pub clock: String,
+}
+
+/// Two signals that move together.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Correlation {
+    /// First signal, with its labels: the one that leads.
+    pub a: String,
+    /// Second signal.
+    pub b: String,
+    /// Pearson's r.
+    pub pearson: f64,
+    /// Chance of it without a relation, allowing for samples that persist and corrected for all pairs that were tried.
+    pub p: f64,
+    /// Pairs of samples.
+    pub n: u64,
+    /// Pearson's r of the changes from sample to sample: two mere trends have none.
+    #[serde(default)]
+    pub pearson_of_changes: Option<f64>,
+    /// Seconds by which the first leads.
+    #[serde(default)]
+    pub lag_s: f64,
+    /// Id of the subject.
+    #[serde(default)]
+    pub subject: Option<String>,
+}
+
+/// A signal as a sum of others, by least squares.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Regression {
+    /// The signal, with its labels.
+    pub series: String,
+    /// UCUM unit.
+    pub unit: String,
+    /// Id of the subject.
+    pub subject: String,
+    /// Samples at which all were measured; 0: nothing explains it.
+    pub n: u64,
+    /// Value where all others are nought.
+    pub intercept: f64,
+    /// Share of the variance that is explained.
+    pub r2: f64,
+    /// The same, less what as many signals without meaning would explain.
+    pub adjusted_r2: f64,
+    /// The others, the most telling first.
+    pub terms: Vec<Term>,
+}
+
+/// A signal within a sum.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Term {
+    /// The signal, with its labels.
+    pub series: String,
+    /// UCUM unit.
+    pub unit: String,
+    /// What one unit of it adds.
+    pub coefficient: f64,
+    /// Standard error of that.
+    pub std_error: f64,
+    /// Chance of it without an effect.
+    pub p: f64,
+}
+
+/// A setting, what it should be, and how that comes about.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Advice {
+    /// GOMEMLIMIT, GOMAXPROCS, -Xmx, memory limit, pool size of NAME.
+    pub setting: String,
+    /// What it should be.
+    pub value: String,
+    /// What it is; null: not known, or not set.
+    pub now: Option<String>,
+    /// The arithmetic.
+    pub arithmetic: String,
+    /// Id of the subject.
+    #[serde(default)]
+    pub subject: Option<String>,
 }
 
 /// A capture that would settle what is open.
@@ -551,8 +639,12 @@ pub struct Memory {
 pub struct MemoryPart {
     /// anon, file, shmem, kernel, ...
     pub part: String,
-    /// Bytes at the latest sample that lived.
-    pub bytes: u64,
+    /// Part that it is a part of; empty for parts of the whole.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub within: String,
+    /// Bytes at the latest sample that lived; below zero for `not-touched` and `unexplained`, where other parts were
+    /// counted with more than the whole has.
+    pub bytes: i64,
     /// Share of the limit.
     pub share_of_limit: Option<f64>,
     /// Growth in bytes from the first sample.

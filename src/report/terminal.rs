@@ -173,6 +173,12 @@ impl<'a> Screen<'a> {
             None => self.no_cause(),
         }
         self.other_findings(&causes);
+        for found in &self.report.regressions {
+            self.blank();
+            for (nth, line) in view::regression(found).iter().enumerate() {
+                self.paragraph(if nth == 0 { 0 } else { 2 }, line, 3, None);
+            }
+        }
         if self.verbose() {
             self.signals();
         }
@@ -307,20 +313,32 @@ impl<'a> Screen<'a> {
         if let Some(rest) = rest {
             self.paragraph(2, &format!("Others: {rest}"), 2, None);
         }
+        if !self.report.correlations.is_empty() {
+            self.blank();
+            self.heading("Signals that move together");
+        }
+        for pair in self.report.correlations.iter().take(10) {
+            self.paragraph(2, &view::correlation(pair), 3, None);
+        }
         for memory in &self.report.memory {
             self.blank();
-            self.heading(&format!("Memory of {}", view::subject(self.report, &memory.subject)));
+            let used = view::used_memory(memory);
+            self.heading(&format!("Memory of {}: {used}", view::subject(self.report, &memory.subject)));
             for part in &memory.parts {
                 let grew = units::signed(part.grew as f64, "By");
                 let share =
                     part.share_of_limit.map_or(String::new(), |it| format!(", {} of the limit", units::share(it)));
-                self.paragraph(
-                    2,
-                    &format!("{}: {}{share}, change {grew}", part.part, units::bytes(part.bytes as f64)),
-                    2,
-                    None,
-                );
+                let amount = units::value(part.bytes as f64, "By");
+                let indent = 2 + 2 * view::depth(memory, part);
+                self.paragraph(indent, &format!("{}: {amount}{share}, change {grew}", part.part), 2, None);
             }
+        }
+        if !self.report.advice.is_empty() {
+            self.blank();
+            self.heading("Settings that follow");
+        }
+        for advice in &self.report.advice {
+            self.paragraph(2, &view::advice(advice), 4, None);
         }
         for profile in &self.report.profiles {
             self.blank();

@@ -1,7 +1,10 @@
 //! What every renderer for people needs to know of a report: what belongs together, and how to say it.
 //! Texts are as the report has them: the renderer makes them harmless.
 
-use super::model::{EvidenceLine, Finding, Report, RootCause, Severity, Site, SourcePlace, State, Trend, Verdict};
+use super::model::{
+    Advice, Correlation, EvidenceLine, Finding, Memory, MemoryPart, Regression, Report, RootCause, Severity, Site,
+    SourcePlace, State, Trend, Verdict,
+};
 use super::units;
 
 /// A root cause with its finding.
@@ -411,6 +414,9 @@ pub(crate) fn trend(trend: &Trend) -> String {
     if let Some(at) = &trend.exhausts_at {
         said.push_str(&format!(", reached at {} UTC", units::instant(at)));
     }
+    if let Some((soonest, latest)) = &trend.exhausts_ci {
+        said.push_str(&format!(" (95 %: {} to {})", units::instant(soonest), units::instant(latest)));
+    }
     said
 }
 
@@ -423,4 +429,72 @@ pub(crate) fn subject_of<'a>(report: &'a Report, finding: &Finding) -> Option<&'
 /// Name of a subject for people.
 pub(crate) fn subject<'a>(report: &'a Report, id: &'a str) -> &'a str {
     report.subjects.iter().find(|subject| subject.id == id).map_or(id, |subject| &subject.name)
+}
+
+/// Two signals that move together.
+pub(crate) fn correlation(pair: &Correlation) -> String {
+    let p = if pair.p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {:.3}", pair.p) };
+    let changes = pair.pearson_of_changes.map_or(String::new(), |r| format!(", of the changes {r:.2}"));
+    let lag =
+        if pair.lag_s > 0.0 { format!("; the first leads by {}", units::duration(pair.lag_s)) } else { String::new() };
+    format!("{} and {}: r = {:.2}{changes} (n = {}, {p}){lag}", pair.a, pair.b, pair.pearson, units::count(pair.n))
+}
+
+/// A signal as a sum of others: a line for the whole and one for each.
+pub(crate) fn regression(found: &Regression) -> Vec<String> {
+    if found.terms.is_empty() {
+        return vec![format!("{}: no other signal of its process explains it", found.series)];
+    }
+    let mut lines = vec![format!(
+        "{}: R2 = {:.3} (adjusted {:.3}), n = {}, {} where all others are nought",
+        found.series,
+        found.r2,
+        found.adjusted_r2,
+        units::count(found.n),
+        units::value(found.intercept, &found.unit)
+    )];
+    lines.extend(found.terms.iter().map(|term| {
+        let p = if term.p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {:.3}", term.p) };
+        // A byte or second of the other is too small a step to read.
+        let (step, name) = match term.unit.as_str() {
+            "By" => (1_048_576.0, "1 MiB of ".to_owned()),
+            _ => (1.0, "each of ".to_owned()),
+        };
+        let amount = |value: f64| units::value(value * step, &found.unit);
+        format!("{name}{}: {} (error {}, {p})", term.series, amount(term.coefficient), amount(term.std_error))
+    }));
+    lines
+}
+
+/// A setting and what it should be.
+pub(crate) fn advice(advice: &Advice) -> String {
+    let now = advice.now.as_ref().map_or("not set or not known".to_owned(), |now| format!("now {now}"));
+    format!("{} = {} ({now}): {}", advice.setting, advice.value, advice.arithmetic)
+}
+
+/// How much memory is in use, of which limit.
+pub(crate) fn used_memory(memory: &Memory) -> String {
+    let used = memory.used.map_or("use unknown".to_owned(), |used| units::bytes(used as f64));
+    match (memory.limit, memory.used) {
+        (Some(limit), Some(in_use)) if limit > 0 => {
+            let share = units::share(in_use as f64 / limit as f64);
+            format!("{used} of {} ({share})", units::bytes(limit as f64))
+        }
+        (Some(limit), _) => format!("{used}, limit {}", units::bytes(limit as f64)),
+        (None, _) => format!("{used}, no limit known"),
+    }
+}
+
+/// Parts within parts that are set off.
+const DEEPEST: usize = 6;
+
+/// How many parts a part of the memory lies within.
+pub(crate) fn depth(memory: &Memory, part: &MemoryPart) -> usize {
+    let (mut depth, mut within) = (0, part.within.as_str());
+    while depth < DEEPEST
+        && let Some(outer) = memory.parts.iter().find(|outer| !within.is_empty() && outer.part == within)
+    {
+        (depth, within) = (depth + 1, outer.within.as_str());
+    }
+    depth
 }

@@ -2,6 +2,7 @@
 //! level of 500, the window is 1; times are uneven and three in ten series have a hole.
 
 pub mod score;
+pub mod third;
 
 use std::f64::consts::TAU;
 

@@ -14,6 +14,8 @@ const BUCKETS_FROM: usize = 24;
 const SIGNIFICANT_Z: f64 = 2.575_829_304;
 /// Growth below this share of the level does not matter.
 const MATERIAL_SHARE: f64 = 0.03;
+/// A change of this many times the spread of the errors needs no test of ranks.
+const DWARFS: f64 = 20.0;
 /// How much better, in BIC, another shape must fit.
 const BETTER: f64 = 2.0;
 /// How much better than a line a parabola must fit to be called accelerating.
@@ -178,7 +180,18 @@ impl Rising<'_> {
     /// Mann-Kendall and Sen's interval, both corrected for errors that persist.
     fn significant(&self) -> bool {
         let inflation = self.variance_inflation().sqrt();
-        mann_kendall_z(self.floor).abs() / inflation > SIGNIFICANT_Z && self.sen.widened(inflation).low > 0.0
+        let z = mann_kendall_z(self.floor).abs();
+        (z / inflation > SIGNIFICANT_Z && self.sen.widened(inflation).low > 0.0)
+            || (z > SIGNIFICANT_Z && self.sen.low > 0.0 && self.dwarfs_its_errors())
+    }
+
+    /// The ranks of few samples cannot outweigh errors that persist, however small they are beside the change.
+    fn dwarfs_its_errors(&self) -> bool {
+        self.samples.len() < BUCKETS_FROM && self.change() >= DWARFS * spread(&self.off_line())
+    }
+
+    fn change(&self) -> f64 {
+        self.sen.slope * (self.x.last().copied().unwrap_or(0.0) - self.onset)
     }
 
     /// By the lag-1 autocorrelation of what the best growing shape leaves.
@@ -210,7 +223,7 @@ impl Rising<'_> {
     }
 
     fn material(&self) -> bool {
-        let change = self.sen.slope * (self.x.last().copied().unwrap_or(0.0) - self.onset);
+        let change = self.change();
         change >= MATERIAL_SHARE * self.level.abs() && change >= 2.0 * spread(&self.off_line())
     }
 

@@ -10,12 +10,14 @@ mod correlate;
 mod cycle;
 mod headline;
 mod life;
+mod regress;
 mod robust;
 mod shapes;
 mod student;
 
-pub use correlate::{Correlation, correlate};
+pub use correlate::{Correlation, correlate, correlate_lagged};
 use life::{Life, Opinion};
+pub use regress::{Regression, Term, regress};
 use robust::{differences, percentile, spread};
 
 /// A life with fewer samples is not judged.

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::parts::Column::{Bar, Number, Text};
 use super::parts::{self, fill, name, sentence, shown, table};
-use crate::report::model::{Memory, Report, Span};
+use crate::report::model::{Memory, MemoryPart, Report, Span};
 use crate::report::{units, view};
 
 /// Room for the rows of one list.
@@ -21,7 +21,9 @@ pub(super) fn memory(report: &Report) -> Option<Markup> {
 }
 
 fn of_subject(report: &Report, memory: &Memory) -> Markup {
-    let largest = memory.parts.iter().map(|part| part.bytes).chain(memory.limit).chain(memory.used).max().unwrap_or(0);
+    // Negative parts say that others were counted with more than the whole has.
+    let positive = |part: &MemoryPart| part.bytes.max(0).unsigned_abs();
+    let largest = memory.parts.iter().map(positive).chain(memory.limit).chain(memory.used).max().unwrap_or(0);
     let bar = |bytes: u64| {
         let width = if largest > 0 { bytes as f64 / largest as f64 * 100.0 } else { 0.0 };
         let limit = memory.limit.map(|limit| format!("{:.2}%", limit as f64 / largest as f64 * 100.0));
@@ -33,14 +35,15 @@ fn of_subject(report: &Report, memory: &Memory) -> Markup {
         }
     };
     let share = |share: Option<f64>| share.map_or("–".to_owned(), units::share);
-    let mut parts: Vec<_> = memory.parts.iter().filter(|part| part.bytes > 0 || part.grew != 0).collect();
-    parts.sort_by_key(|part| std::cmp::Reverse(part.bytes));
+    let parts = memory.parts.iter().filter(|part| part.bytes != 0 || part.grew != 0);
+    // The parts of a part stand below it.
+    let indent = |part: &MemoryPart| "\u{2003}".repeat(view::depth(memory, part));
     let rows = html! {
         @for part in parts {
             tr {
-                th scope="row" { (shown(&part.part, 60)) }
+                th scope="row" { (indent(part)) (shown(&part.part, 60)) }
                 td.number { (units::bytes(part.bytes as f64)) }
-                td.wide { (bar(part.bytes)) }
+                td.wide { (bar(positive(part))) }
                 td.number { (share(part.share_of_limit)) }
                 td.number { (units::signed(part.grew as f64, "By")) }
                 td.number { (share(part.share_of_growth)) }
