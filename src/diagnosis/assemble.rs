@@ -339,7 +339,7 @@ fn events(case: &Case) -> Vec<Event> {
     }
     for id in case.subject_ids() {
         let subject = &case.subjects[id as usize];
-        events.extend(subject.lives_cut_at.iter().map(|&t| {
+        events.extend(subject.began_again.iter().map(|&t| {
             let at = Some(Moment { clock: Clock::Wall, t });
             let event = Event {
                 kind: "restart".into(),

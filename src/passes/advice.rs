@@ -207,7 +207,8 @@ mod tests {
             pids: Vec::new(),
             cgroups: Vec::new(),
             joined_because: Vec::new(),
-            lives_cut_at: Vec::new(),
+            began_again: Vec::new(),
+            killed_at: Vec::new(),
         });
         case.signals.push(Signal {
             subject: 0,
