@@ -159,6 +159,8 @@ const NOT_THE_SAME_IN_A_LOG: &[(&str, &str)] = &[
     ("csv/unix-seconds", "a time and numbers alone are a table, whose first column the time is"),
     ("vmstat/", "rows of numbers behind a time are a table, not a log"),
     ("kernel-log/oom-journal-json", "the journal is a wrapper itself, and one is taken off"),
+    ("jstat/", "a time and numbers alone are a table, whose first column the time is"),
+    ("go-memstats/expvar", "of its few lines, as many are a bracket alone as are text: no log"),
     ("java-dump-file/", "its second line is a bare time, which parts a text that begins with a heading"),
 ];
 

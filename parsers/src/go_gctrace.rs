@@ -1,8 +1,11 @@
-//! `GODEBUG=gctrace=1` lines of Go 1.13 to 1.27. Source: `src/runtime/mgc.go` (gcMarkTermination) and the
+//! `GODEBUG=gctrace=1` lines of Go 1.13 to 1.27, and those of `scavtrace=1` among them. Source: `src/runtime/mgc.go` (gcMarkTermination) and the
 //! documentation of `gctrace` in `src/runtime/extern.go`.
+
+mod scavenger;
 
 use crate::evidence::{Claims, EventKind, Events, Evidence, Parsed, When};
 use crate::lines::{Lines, decimal, float, split_once};
+use crate::series::SeriesBuilder;
 use crate::{Format, Hint, Shape, Sniff, sniff_embedded};
 use nom::bytes::complete::{tag, take_till1, take_while1};
 use nom::character::complete::{char, space1};
@@ -47,10 +50,10 @@ impl Format for GoGcTrace {
     }
 
     fn opens(&self, line: &[u8]) -> bool {
-        line.starts_with(b"gc ") && row(line).is_ok()
+        line.starts_with(b"gc ") && row(line).is_ok() || scavenger::row(line).is_some()
     }
 
-    fn parse(&self, lines: &mut Lines<'_>, _hint: &Hint<'_>, out: &mut Parsed) {
+    fn parse(&self, lines: &mut Lines<'_>, hint: &Hint<'_>, out: &mut Parsed) {
         let mut events = Events {
             claims: Claims::default(),
             kind: EventKind::GoGcTrace,
@@ -58,7 +61,14 @@ impl Format for GoGcTrace {
             rows: Vec::new(),
             values: Vec::new(),
         };
+        let mut returned = SeriesBuilder::default();
         while let Some(line) = lines.peek() {
+            if let Some(row) = scavenger::row(line) {
+                let when = lines.time().map_or(hint.when, When::Wall);
+                row.add((when, lines.number()), &mut returned);
+                lines.advance();
+                continue;
+            }
             let Ok((_, (uptime, values))) = row(line) else { break };
             // The time since start orders collections exactly; a wrapper's time is that of the write.
             events.rows.push((When::Uptime(uptime), lines.number()));
@@ -66,6 +76,10 @@ impl Format for GoGcTrace {
             out.tie(When::Uptime(uptime), lines.time(), false, lines.number());
             out.records += 1;
             lines.advance();
+        }
+        returned.finish(out);
+        if events.rows.is_empty() {
+            return;
         }
         let known = out.evidence.iter_mut().rev().find_map(|evidence| match evidence {
             Evidence::Events(known) if known.kind == EventKind::GoGcTrace => Some(known),

@@ -29,7 +29,6 @@ mod go_goroutines;
 mod go_memstats;
 mod go_profile_text;
 mod go_race;
-mod go_scavtrace;
 mod go_schedtrace;
 mod hs_err;
 mod interned;
@@ -173,7 +172,6 @@ pub static FORMATS: &[&dyn Format] = &[
     &python_traceback::PythonTraceback,
     &native_threads::NativeThreads,
     &go_gctrace::GoGcTrace,
-    &go_scavtrace::GoScavTrace,
     &jvm_gc_log::JvmGcLog,
     &hs_err::HsErr,
     &go_schedtrace::GoSchedTrace,

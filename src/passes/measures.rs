@@ -46,10 +46,12 @@ pub fn judge_all(case: &Case) -> Vec<Judged<'_>> {
 /// A heap is full from this share of its limit on.
 const FULL: f64 = 0.9;
 
-/// What stays after a collection cannot grow on once it fills its limit, and that is no rest: it is judged by the time
+/// What stays after a collection, or is open, cannot grow on once it fills its limit, and that is no rest: it is judged by the time
 /// before, if that was most of the time.
 fn before_full<'p>(signal: &Signal, points: &'p [(f64, f64)], limit: Option<f64>) -> Option<&'p [(f64, f64)]> {
-    if !matches!(signal.name.as_str(), "jvm.memory.used_after_last_gc" | "go.memory.live_after_gc") {
+    const NEVER_SPARE: &[&str] =
+        &["jvm.memory.used_after_last_gc", "go.memory.live_after_gc", "process.open_file_descriptor.count"];
+    if !NEVER_SPARE.contains(&signal.name.as_str()) {
         return None;
     }
     let full = limit? * FULL;

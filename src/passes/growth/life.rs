@@ -149,7 +149,11 @@ impl Rising<'_> {
     fn test(&self) -> (Verdict, &'static str) {
         let shapes = Contest::hold(self.x, self.floor);
         if !self.significant() {
-            return if shapes.jumped() {
+            // What is beyond doubt by its size may be called growth, and nothing less.
+            let by_size = if self.dwarfs_its_errors() { self.other_gates(&shapes) } else { (Verdict::Flat, NO_TREND) };
+            return if by_size.0 == Verdict::Growing {
+                by_size
+            } else if shapes.jumped() {
                 (Verdict::Step, "no significant trend, but one clear jump")
             } else {
                 (Verdict::Flat, NO_TREND)
@@ -180,14 +184,15 @@ impl Rising<'_> {
     /// Mann-Kendall and Sen's interval, both corrected for errors that persist.
     fn significant(&self) -> bool {
         let inflation = self.variance_inflation().sqrt();
-        let z = mann_kendall_z(self.floor).abs();
-        (z / inflation > SIGNIFICANT_Z && self.sen.widened(inflation).low > 0.0)
-            || (z > SIGNIFICANT_Z && self.sen.low > 0.0 && self.dwarfs_its_errors())
+        mann_kendall_z(self.floor).abs() / inflation > SIGNIFICANT_Z && self.sen.widened(inflation).low > 0.0
     }
 
     /// The ranks of few samples cannot outweigh errors that persist, however small they are beside the change.
     fn dwarfs_its_errors(&self) -> bool {
-        self.samples.len() < BUCKETS_FROM && self.change() >= DWARFS * spread(&self.off_line())
+        self.samples.len() < BUCKETS_FROM
+            && mann_kendall_z(self.floor).abs() > SIGNIFICANT_Z
+            && self.sen.low > 0.0
+            && self.change() >= DWARFS * spread(&self.off_line())
     }
 
     fn change(&self) -> f64 {

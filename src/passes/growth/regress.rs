@@ -165,8 +165,12 @@ mod tests {
         (0..60).map(|i| (f64::from(i) * 10.0, f(f64::from(i)))).collect()
     }
 
+    /// In -0.5..0.5, by SplitMix64's mixing.
     fn noise(i: f64, seed: f64) -> f64 {
-        ((i * 12.9898 + seed).sin() * 43758.5453).fract()
+        let mut z = (i as u64 * 1000 + seed as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64 - 0.5
     }
 
     #[test]
@@ -187,8 +191,6 @@ mod tests {
         assert!((found.intercept - 1000.0).abs() < 5.0);
     }
 
-    /// Longley's data as the textbook has them would be singular to one digit; two columns that are the same are
-    /// never both taken.
     #[test]
     fn what_cannot_be_told_apart_is_taken_once() {
         let a = series(|i| i + noise(i, 1.0));

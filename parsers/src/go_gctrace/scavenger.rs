@@ -1,50 +1,15 @@
 //! `GODEBUG=scavtrace=1` lines of Go 1.16 to 1.27: how much memory the scavenger has returned. Source: `printScavTrace`
 //! in `src/runtime/mgcscavenge.go`.
 
-use crate::evidence::{Claims, Parsed, Unit, When};
+use crate::evidence::{Claims, Unit, When};
 use crate::jmap_histo::signal;
-use crate::lines::{Lines, decimal, split_once};
+use crate::lines::{LineNo, decimal, split_once};
 use crate::series::SeriesBuilder;
 use crate::signals::Signal;
-use crate::{Format, Hint, Shape, Sniff, sniff_embedded};
 
-/// scavtrace lines.
-pub struct GoScavTrace;
-
-impl Format for GoScavTrace {
-    fn id(&self) -> &'static str {
-        "go-scavtrace"
-    }
-
-    fn shape(&self) -> Shape {
-        Shape::Embedded
-    }
-
-    fn sniff(&self, head: &[u8], _hint: &Hint<'_>) -> Sniff {
-        sniff_embedded(self, head)
-    }
-
-    fn opens(&self, line: &[u8]) -> bool {
-        row(line).is_some()
-    }
-
-    fn parse(&self, lines: &mut Lines<'_>, hint: &Hint<'_>, out: &mut Parsed) {
-        let mut builder = SeriesBuilder::default();
-        let used = Signal { unit: Unit::Ratio, scale: 0.01, ..signal("go.scavenger.heap_use", Unit::Ratio) };
-        while let Some(row) = lines.peek().and_then(row) {
-            let at = (lines.time().map_or(hint.when, When::Wall), lines.number());
-            let claims = Claims::default();
-            builder.add(&claims, &signal("go.scavenger.released", Unit::Bytes), row.released, at);
-            builder.add(&claims, &signal("go.scavenger.work", Unit::Bytes), row.work, at);
-            builder.add(&claims, &used, row.used_percent, at);
-            lines.advance();
-        }
-        builder.finish(out);
-    }
-}
-
+/// What a line says.
 #[derive(Debug, PartialEq)]
-struct Row {
+pub(super) struct Row {
     /// Bytes returned since the line before.
     work: f64,
     /// Bytes of the heap that are returned at present.
@@ -53,9 +18,20 @@ struct Row {
     used_percent: f64,
 }
 
+impl Row {
+    /// Adds its numbers to their series.
+    pub(super) fn add(&self, at: (When, LineNo), builder: &mut SeriesBuilder<'_>) {
+        let claims = Claims::default();
+        let used = Signal { scale: 0.01, ..signal("go.scavenger.heap_use", Unit::Ratio) };
+        builder.add(&claims, &signal("go.scavenger.released", Unit::Bytes), self.released, at);
+        builder.add(&claims, &signal("go.scavenger.work", Unit::Bytes), self.work, at);
+        builder.add(&claims, &used, self.used_percent, at);
+    }
+}
+
 /// `scav 64 KiB work (bg), 0 KiB work (eager), 2928 KiB now, 67% util`; to Go 1.20
 /// `scav 8 KiB work, 2704 KiB total, 66% util`.
-fn row(line: &[u8]) -> Option<Row> {
+pub(super) fn row(line: &[u8]) -> Option<Row> {
     let kib = |text: &[u8]| decimal(text).map(|value| value as f64 * 1024.0);
     let rest = line.strip_prefix(b"scav ")?;
     let (work, rest) = split_once(rest, b" KiB work")?;
