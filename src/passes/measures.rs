@@ -34,9 +34,20 @@ pub fn judge_all(case: &Case) -> Vec<Judged<'_>> {
             let points: Vec<(f64, f64)> = alive.iter().map(|sample| (sample.t, sample.value)).collect();
             let known = restarts.get(&(signal.subject, signal.clock)).map_or(&[][..], |all| all);
             let judge = |points: &[(f64, f64)]| growth::judge(&growth::Input { points, restarts: known, limit });
-            let growth = match before_full(signal, &points, limit) {
-                Some(before) => Growth { exhausts_in_s: Some(0.0), exhausts_interval_s: None, ..judge(before) },
-                None => judge(&points),
+            let whole = judge(&points);
+            let before = before_full(signal, &points, limit).map(judge);
+            let growth = match before.filter(|before| before.verdict == Verdict::Growing) {
+                Some(before) => Growth {
+                    exhausts_in_s: Some(0.0),
+                    exhausts_interval_s: None,
+                    n: whole.n,
+                    span_s: whole.span_s,
+                    last: whole.last,
+                    max: whole.max,
+                    monotone_share: whole.monotone_share,
+                    ..before
+                },
+                None => whole,
             };
             Judged { signal, growth, limit }
         })
