@@ -42,7 +42,7 @@ pub(super) fn section(report: &Report) -> Option<Markup> {
             (parts::left_out(no_room as u64, "more processes have no room here; report.json has them."))
             h3 id="stacks" { "Stacks by group" }
             div.tools.search hidden {
-                label { "Search the stacks " input type="search" autocomplete="off" spellcheck="false" placeholder="function, reason, file"; }
+                label { "Search the stacks by function, reason or file " input type="search" autocomplete="off" spellcheck="false"; }
                 label { input type="checkbox"; " leave out the harmless" }
                 span role="status" {}
             }
