@@ -249,6 +249,8 @@ pub struct Snapshot {
     pub deadlocks: Vec<DeclaredDeadlock>,
     /// The number of threads that the artifact itself states.
     pub stated_total: Option<u64>,
+    /// It lists the synchronizers that its threads own (`jstack -l`): one that is on no list has no living owner.
+    pub lists_owners: bool,
     /// The text goes on in the next block of the artifact.
     pub open: bool,
     /// The text began in the block before.
@@ -763,6 +765,7 @@ impl Snapshot {
         }));
         self.deadlocks.extend(next.deadlocks);
         self.stated_total = self.stated_total.or(next.stated_total);
+        self.lists_owners |= next.lists_owners;
         self.open = next.open;
         if next.completeness != Completeness::Unknown {
             self.completeness = next.completeness;

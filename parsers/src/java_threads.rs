@@ -301,7 +301,7 @@ impl<'a> Dump<'a> {
                 Line::Blank => (self.in_stack, self.in_owned_list) = (false, false),
                 Line::Thread(found) => self.thread(&found, lines.number(), out),
                 Line::Detail => {}
-                Line::OwnedList => self.in_owned_list = true,
+                Line::OwnedList => (self.in_owned_list, self.snapshot.lists_owners) = (true, true),
                 Line::Lock(text) if self.in_owned_list => self.owned(text, lines.number(), out),
                 Line::Foreign => {
                     if let Some((name, found)) = broken_header(lines) {

@@ -2,6 +2,7 @@
 
 use postmortem_parsers::evidence::Runtime;
 use postmortem_parsers::tables::{FrameId, FrameKind, StackId, Tables};
+use std::borrow::Cow;
 
 /// First path elements of Go's standard library.
 const GO_STD: &[&str] = &[
@@ -103,6 +104,8 @@ const NATIVE_LIBRARY: &[&str] = &[
     "start_thread",
     "pthread_*",
     "futex_*",
+    "do_futex_wait*",
+    "lll_*",
     "sem_*",
     "epoll_*",
     "poll",
@@ -155,35 +158,108 @@ pub fn is_user(tables: &Tables, frame: FrameId, runtime: Runtime) -> bool {
     match runtime {
         Runtime::Go => is_user_go(function),
         Runtime::Java => is_user_java(function),
-        Runtime::Python => {
-            let file = tables.text(detail.file);
-            !(file.starts_with('<')
-                || file.contains("/lib/python")
-                || PYTHON_LIBRARY.contains(&file.rsplit('/').next().unwrap_or(file)))
-        }
+        Runtime::Python => !is_python_library(tables.text(detail.file)),
         Runtime::Kernel => false,
         Runtime::Node => !tables.text(detail.file).starts_with("node:"),
         Runtime::Native | Runtime::Unknown => is_user_unknown(function) && !function.is_empty(),
     }
 }
 
-/// Files of Python's own library that show up in every dump.
-const PYTHON_LIBRARY: &[&str] = &[
-    "threading.py",
+/// How rules name a frame: by its function, in Python with the file before it and without the class, which not every
+/// dump prints: `/usr/lib/python3.11/queue.py:get`.
+pub fn rule_name(tables: &Tables, frame: FrameId, runtime: Runtime) -> Cow<'_, str> {
+    if runtime != Runtime::Python {
+        return Cow::Borrowed(tables.function(frame));
+    }
+    let place = tables.get_frame(frame);
+    let (function, file) = (tables.text(place.function), tables.text(place.file));
+    let function = function.rsplit('.').next().unwrap_or(function);
+    Cow::Owned(format!("/{}:{function}", file.trim_start_matches('/')))
+}
+
+/// Whether a Python file belongs to the interpreter or to an installed package. faulthandler prints whole paths; py-spy
+/// leaves out the folder that the module was found in, so that packages show by their first path element.
+fn is_python_library(file: &str) -> bool {
+    file.starts_with('<')
+        || ["/lib/python", "site-packages/", "dist-packages/"].iter().any(|folder| file.contains(folder))
+        || match file.split_once('/') {
+            Some((package, _)) => PYTHON_PACKAGES.contains(&package),
+            None => PYTHON_MODULES.contains(&file),
+        }
+}
+
+/// Modules of Python's own library in which threads wait or begin.
+const PYTHON_MODULES: &[&str] = &[
+    "asyncore.py",
+    "codecs.py",
+    "contextlib.py",
+    "functools.py",
     "queue.py",
+    "runpy.py",
+    "sched.py",
     "selectors.py",
     "socket.py",
-    "ssl.py",
-    "concurrent",
-    "thread.py",
-    "base_events.py",
-    "runners.py",
-    "subprocess.py",
     "socketserver.py",
-    "server.py",
-    "client.py",
-    "connection.py",
-    "pool.py",
+    "ssl.py",
+    "subprocess.py",
+    "threading.py",
+];
+
+/// Packages of Python's own library and those that services are built on.
+const PYTHON_PACKAGES: &[&str] = &[
+    "aiohttp",
+    "amqp",
+    "apscheduler",
+    "asgiref",
+    "asyncio",
+    "billiard",
+    "boto3",
+    "botocore",
+    "celery",
+    "concurrent",
+    "django",
+    "email",
+    "eventlet",
+    "fastapi",
+    "flask",
+    "gevent",
+    "grpc",
+    "gunicorn",
+    "http",
+    "httpcore",
+    "httpx",
+    "importlib",
+    "json",
+    "kafka",
+    "kombu",
+    "logging",
+    "multiprocessing",
+    "numpy",
+    "opentelemetry",
+    "pandas",
+    "pika",
+    "prometheus_client",
+    "psycopg",
+    "psycopg2",
+    "psycopg_pool",
+    "pymongo",
+    "pymysql",
+    "redis",
+    "requests",
+    "sentry_sdk",
+    "sqlalchemy",
+    "sqlite3",
+    "starlette",
+    "tornado",
+    "unittest",
+    "urllib",
+    "urllib3",
+    "uvicorn",
+    "uvloop",
+    "waitress",
+    "werkzeug",
+    "wsgiref",
+    "xmlrpc",
 ];
 
 /// Whether a Go function is outside the standard library and the runtime.

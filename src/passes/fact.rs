@@ -368,7 +368,11 @@ pub const KINDS: &[Kind] = &[
         selectors: &[],
         attributes: &[
             a("name", Type::Text, "name of the pool or library"),
-            a("kind", Type::Word(&["threads", "connections", "permits", "channel"]), "what is bounded"),
+            a(
+                "kind",
+                Type::Word(&["threads", "connections", "permits", "channel", "gate"]),
+                "what is bounded; gate: what a function of the program hands out, as its name tells",
+            ),
             a(
                 "runtime",
                 Type::Word(&["go", "java", "native", "python", "node", "kernel", "unknown"]),
@@ -380,6 +384,7 @@ pub const KINDS: &[Kind] = &[
             a("count", Type::Number, "threads stuck"),
             a("reason", Type::Word(REASONS), "why they wait"),
             a("site", Type::Text, "where they wait"),
+            a("min_wait_s", Type::Number, "shortest wait that is printed"),
             a("holders", Type::Number, "threads that are past the wait for a permit and work under it"),
             a("holders_before", Type::Number, "how many were past it in the first snapshot"),
             a("holders_agree", Type::Number, "share of the holders that wait for the same reason, 0..1"),
@@ -387,6 +392,7 @@ pub const KINDS: &[Kind] = &[
             a("holder_site", Type::Text, "where they wait"),
             a("self_wait", Type::Flag, "they wait for tasks of their own pool"),
             a("sleeping", Type::Flag, "they sleep in their task"),
+            a("may_be_work", Type::Flag, "the semaphore may count work that is to be done, and nobody has a permit"),
             a("user_depth", Type::Number, "user functions on their stack: with one, they wait where their task began"),
             a("moments", Type::Number, "snapshots that it was looked for in"),
             a("persisted", Type::Number, "share of the first snapshot's blocked threads that are still there, 0..1"),

@@ -13,6 +13,7 @@ pub mod hotspots;
 pub mod idioms;
 pub mod measures;
 pub mod memory;
+pub mod names;
 pub mod objects;
 pub mod permits;
 pub mod pools;

@@ -1,6 +1,8 @@
 //! Bounded resources: workers of one pool that all wait at one place, and threads in line for a connection or permit.
 
+use super::code;
 use super::fact::{Cite, Fact, Facts};
+use super::names;
 use super::threads::{Census, Known, Population, sites_of, thread_key};
 use crate::case::Case;
 use postmortem_parsers::evidence::Runtime;
@@ -59,6 +61,9 @@ fn waiters_for_resources(case: &Case, population: &Population<'_>, facts: &mut F
         fact.set("name", resource).set("kind", kind).set("runtime", population.runtime.as_str());
         fact.set("count", count).set("blocked", count).set("reason", members[0].reason);
         common(case, population, &members, &mut fact);
+        if kind == "permits" {
+            fact.set("may_be_work", may_be_work(&fact, &members));
+        }
         if population.censuses.len() > 1 {
             turnover(before.get(resource).map_or(&[][..], |all| all), &members, &mut fact);
         }
@@ -74,6 +79,13 @@ fn waiters_for_resources(case: &Case, population: &Population<'_>, facts: &mut F
     }
 }
 
+/// Whether a semaphore may count work to be done: those who wait do so in the loop of their own thread, or in a function
+/// whose name tells that it takes work.
+fn may_be_work(fact: &Fact, members: &[&Known<'_>]) -> bool {
+    let in_loop = fact.number("user_depth").is_some_and(|depth| depth <= 1.0);
+    in_loop && !members.iter().any(|known| known.stack.in_task) || fact.text("site").is_some_and(names::takes_work)
+}
+
 fn common(case: &Case, population: &Population<'_>, members: &[&Known<'_>], fact: &mut Fact) {
     fact.set("moments", population.censuses.len());
     let mut stacks: BTreeMap<_, usize> = BTreeMap::new();
@@ -82,7 +94,7 @@ fn common(case: &Case, population: &Population<'_>, members: &[&Known<'_>], fact
     }
     if let Some((&(stack, creator), _)) = stacks.iter().max_by_key(|(_, count)| **count) {
         fact.sites = sites_of(&case.tables, stack, creator, population.runtime);
-        let depth = super::code::user_depth(&case.tables, stack, population.runtime);
+        let depth = code::user_depth(&case.tables, stack, population.runtime);
         // A task that the accepting function made is there for one client: it begins below the lambda.
         let serves = population.runtime == Runtime::Java && made_by_acceptor(case, population, stack);
         fact.set("user_depth", depth - usize::from(serves && depth > 1));
@@ -137,16 +149,20 @@ fn by_family<'a, 'b>(case: &Case, census: &'b Census<'a>) -> BTreeMap<String, Ve
     families
 }
 
-/// Waits for the end of a task: in a worker of the same pool it can wait for ever.
+/// Waits for the end of a task, as globs: in a worker of the same pool it can wait for ever.
 const TASK_WAITS: &[&str] = &[
-    "java.util.concurrent.FutureTask.get",
-    "java.util.concurrent.CompletableFuture.get",
-    "java.util.concurrent.CompletableFuture.join",
-    "java.util.concurrent.ForkJoinTask.join",
-    "java.util.concurrent.ForkJoinTask.get",
-    "java.util.concurrent.CountDownLatch.await",
-    "java.util.concurrent.AbstractExecutorService.invokeAll",
-    "java.util.concurrent.AbstractExecutorService.invokeAny",
+    "*java.util.concurrent.FutureTask.get",
+    "*java.util.concurrent.CompletableFuture.get",
+    "*java.util.concurrent.CompletableFuture.join",
+    "*java.util.concurrent.ForkJoinTask.join",
+    "*java.util.concurrent.ForkJoinTask.get",
+    "*java.util.concurrent.CountDownLatch.await",
+    "*java.util.concurrent.AbstractExecutorService.invokeAll",
+    "*java.util.concurrent.AbstractExecutorService.invokeAny",
+    "*/concurrent/futures/_base.py:result",
+    "*/concurrent/futures/_base.py:wait",
+    "*/concurrent/futures/_base.py:as_completed",
+    "*/multiprocessing/pool.py:get",
 ];
 
 /// Pools of named worker threads, and where most of their busy workers wait.
@@ -172,10 +188,10 @@ fn named_pools(case: &Case, population: &Population<'_>, facts: &mut Facts) {
         let on_tasks = blocked
             .iter()
             .filter(|known| {
-                case.tables
-                    .functions(known.thread.stack)
-                    .take(12)
-                    .any(|f| TASK_WAITS.iter().any(|w| f.ends_with(w) || f == *w))
+                case.tables.stack_frames(known.thread.stack).iter().take(12).any(|&frame| {
+                    let name = code::rule_name(&case.tables, frame, population.runtime);
+                    TASK_WAITS.iter().any(|wait| super::glob::fits(wait, &name))
+                })
             })
             .count();
         fact.set("self_wait", on_tasks * 2 > blocked.len());
@@ -226,7 +242,7 @@ fn families(case: &Case, population: &Population<'_>, facts: &mut Facts) {
         let serving = members
             .iter()
             .filter(|known| {
-                let depth = super::code::user_depth(&case.tables, known.thread.stack, population.runtime);
+                let depth = code::user_depth(&case.tables, known.thread.stack, population.runtime);
                 known.reason == "network-io" && depth <= 1
             })
             .count();

@@ -2,6 +2,7 @@
 //! nothing of the lock. What tells is how the waiting threads stand to each other.
 
 use super::code;
+use super::names;
 use super::threads::Known;
 use postmortem_parsers::evidence::{ObjectRole, Runtime, Snapshot};
 use postmortem_parsers::tables::{FrameId, Tables};
@@ -19,20 +20,13 @@ pub fn mark(tables: &Tables, snapshot: &Snapshot, threads: &mut [Known<'_>]) {
     }
 }
 
-/// Words in names of functions which wait for a peer, a device or a time. They are taken by their word.
-const OTHER_WAITS: &[&str] = &[
-    "recv", "receive", "read", "send", "accept", "connect", "listen", "serve", "poll", "select", "sleep", "wait",
-    "watch", "loop", "timer", "tick", "beat", "ping",
-];
-
 /// Whether a thread waits in a C function that user code called: a lock, but also `time.sleep` or `recv`.
 fn waits_in_c(tables: &Tables, known: &Known<'_>) -> bool {
     let Some(&innermost) = tables.stack_frames(known.thread.stack).first() else { return false };
-    let name = tables.function(innermost).rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
     known.reason == "unknown"
         && !known.is_idle()
         && code::is_user(tables, innermost, Runtime::Python)
-        && !OTHER_WAITS.iter().any(|word| name.contains(word))
+        && !names::waits_for_peer_or_time(tables.function(innermost))
 }
 
 /// The objects whose methods a thread is in, where the dump prints them: the innermost, and those further out.

@@ -294,8 +294,10 @@ pub fn of_call(call: &str) -> Reason {
     SYSTEM_CALLS.iter().find(|(glob, _)| super::glob::fits(glob, call)).map_or("syscall", |(_, reason)| reason)
 }
 
-/// Waits within Python's own library: file, function without its class, reason.
+/// Waits within Python's own library: file, function without its class, reason. Of the frames of one file the outermost
+/// that is here decides: a `Semaphore.acquire` waits in a `Condition.wait`.
 const PYTHON_FRAMES: &[(&str, &str, Reason)] = &[
+    ("threading.py", "acquire", "semaphore"),
     ("threading.py", "wait", "cond"),
     ("threading.py", "_wait_for_tstate_lock", "waitgroup"),
     ("threading.py", "join", "waitgroup"),
@@ -330,12 +332,15 @@ const PYTHON_CALLS: &[(&str, Reason)] = &[
 fn python_frames(tables: &Tables, stack: StackId) -> Option<Reason> {
     let frames = tables.stack_frames(stack);
     let native = frames.iter().take_while(|&&frame| tables.get_frame(frame).kind == FrameKind::Native).count();
-    let library = frames.get(native).and_then(|&frame| {
-        let place = tables.get_frame(frame);
-        let (function, file) = (tables.text(place.function), tables.text(place.file));
-        let function = function.rsplit('.').next().unwrap_or(function);
-        let file = file.rsplit('/').next().unwrap_or(file);
-        PYTHON_FRAMES.iter().find(|(of, name, _)| *of == file && *name == function).map(|(_, _, reason)| *reason)
+    let file = |frame: FrameId| tables.text(tables.get_frame(frame).file);
+    let library = frames.get(native).and_then(|&first| {
+        let of_one_file = frames[native..].iter().take_while(|&&frame| file(frame) == file(first));
+        let base = file(first).rsplit('/').next()?;
+        let reason = |frame: FrameId| {
+            let function = tables.function(frame).rsplit('.').next()?;
+            PYTHON_FRAMES.iter().find(|(of, name, _)| *of == base && *name == function).map(|(_, _, reason)| *reason)
+        };
+        of_one_file.filter_map(|&frame| reason(frame)).last()
     });
     // The library's own name for the wait tells more than the lock by which it waits.
     library.or_else(|| {

@@ -1,9 +1,10 @@
 //! The role catalogue: what a stack is for, and whether waiting there is harmless. Data in `src/patterns/roles/`.
 
-use super::glob;
+use super::{code, glob};
 use postmortem_parsers::evidence::Runtime;
 use postmortem_parsers::tables::{StackId, Tables};
 use serde::Deserialize;
+use std::borrow::Cow;
 
 /// A row of the catalogue.
 #[derive(Clone, Debug, Deserialize)]
@@ -82,17 +83,19 @@ impl Catalogue {
 
     /// The first row that fits a stack; later rows are the more general ones.
     pub fn role_of(&self, tables: &Tables, stack: StackId, creator: &str, runtime: Runtime) -> Option<&Role> {
-        let functions: Vec<&str> = tables.functions(stack).collect();
+        let frames = tables.stack_frames(stack);
+        let functions: Vec<Cow<'_, str>> =
+            frames.iter().map(|&frame| code::rule_name(tables, frame, runtime)).collect();
         self.rows
             .iter()
             .filter(|(of, _)| *of == runtime)
             .map(|(_, role)| role)
-            .filter(|role| role.user_depth.is_none_or(|most| super::code::user_depth(tables, stack, runtime) <= most))
+            .filter(|role| role.user_depth.is_none_or(|most| code::user_depth(tables, stack, runtime) <= most))
             .find(|role| fits(role, &functions, creator))
     }
 }
 
-fn fits(role: &Role, functions: &[&str], creator: &str) -> bool {
+fn fits(role: &Role, functions: &[Cow<'_, str>], creator: &str) -> bool {
     if !role.created_by.is_empty() && !role.created_by.iter().any(|glob| glob::fits(glob, creator)) {
         return false;
     }
@@ -134,9 +137,13 @@ mod tests {
             within: Some(0),
             user_depth: None,
         };
-        assert!(fits(&role, &["a1", "b", "c"], ""));
-        assert!(!fits(&role, &["c", "a1"], ""));
-        assert!(!fits(&role, &["b", "a1", "c"], ""));
-        assert!(!fits(&role, &["a1", "user.f", "c"], ""));
+        let fits = |frames: &[&'static str]| {
+            let frames: Vec<Cow<'_, str>> = frames.iter().map(|name| Cow::Borrowed(*name)).collect();
+            super::fits(&role, &frames, "")
+        };
+        assert!(fits(&["a1", "b", "c"]));
+        assert!(!fits(&["c", "a1"]));
+        assert!(!fits(&["b", "a1", "c"]));
+        assert!(!fits(&["a1", "user.f", "c"]));
     }
 }

@@ -198,17 +198,29 @@ fn stack_info(tables: &Tables, stack: StackId, runtime: Runtime) -> StackInfo {
     }
 }
 
-/// Functions below which a thread works on a request or task.
+/// Functions below which a thread works on a request or task, as globs.
 const TASK_MARKS: &[&str] = &[
-    "net/http.serverHandler.ServeHTTP",
-    "google.golang.org/grpc.(*Server).handleStream",
-    "java.util.concurrent.ThreadPoolExecutor.runWorker",
-    "java.util.concurrent.ForkJoinTask.doExec",
-    "java.util.concurrent.ThreadPerTaskExecutor",
+    "*net/http.serverHandler.ServeHTTP",
+    "*google.golang.org/grpc.(*Server).handleStream",
+    "*java.util.concurrent.ThreadPoolExecutor.runWorker",
+    "*java.util.concurrent.ForkJoinTask.doExec",
+    "*java.util.concurrent.ThreadPerTaskExecutor",
+    "*/concurrent/futures/thread.py:run",
+    "*/socketserver.py:process_request_thread",
+    "*/gunicorn/workers/*:handle_request",
+    "*/celery/app/trace.py:trace_task",
+    "*/werkzeug/serving.py:run_wsgi",
+    "*/waitress/task.py:service",
+    "*/flask/app.py:wsgi_app",
+    "*/django/core/handlers/base.py:get_response",
 ];
 
 fn in_task(tables: &Tables, stack: StackId, runtime: Runtime) -> bool {
-    let marked = tables.functions(stack).any(|function| TASK_MARKS.iter().any(|mark| function.ends_with(mark)));
+    let is_mark = |&frame: &FrameId| {
+        let name = code::rule_name(tables, frame, runtime);
+        TASK_MARKS.iter().any(|mark| super::glob::fits(mark, &name))
+    };
+    let marked = tables.stack_frames(stack).iter().any(is_mark);
     match runtime {
         Runtime::Java => {
             marked && !tables.functions(stack).any(|function| function.ends_with("ThreadPoolExecutor.getTask"))

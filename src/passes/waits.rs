@@ -219,6 +219,12 @@ fn owner_graph(case: &Case, census: &Census<'_>) -> Vec<Wait> {
     for start in 0..next.len() {
         let Some(root) = next[start] else { continue };
         let (end, circle) = follow(start, root, &next);
+        if circle.is_empty() && has_moved_on(case, census, start, end) {
+            let wait = waits.entry(end).or_default();
+            (wait.shape, wait.proof, wait.holder) = ("lost-owner", "owner", Some(end));
+            wait.waiters.insert(start);
+            continue;
+        }
         let wait = waits.entry(end).or_default();
         if circle.is_empty() {
             wait.shape = "convoy";
@@ -248,8 +254,54 @@ fn owner_graph(case: &Case, census: &Census<'_>) -> Vec<Wait> {
         say_owners(case, census, wait, &wants, &next);
     }
     let mut waits: Vec<Wait> = waits.into_values().collect();
+    waits.extend(ownerless(case, census, &wants, &owner_of));
     waits.extend(class_init(case, census));
     waits
+}
+
+/// Whether the owner of a synchronizer does something that has nothing to do with it: it is in no method of the classes
+/// that lead a waiter to the lock, beyond the one in which threads begin. Monitors are left with their frame.
+fn has_moved_on(case: &Case, census: &Census<'_>, waiter: usize, owner: usize) -> bool {
+    let snapshot = &census.placed.what;
+    let owner = &census.threads[owner];
+    let classes_of = |known: &Known<'_>| -> Vec<&str> {
+        let frames = case.tables.stack_frames(known.thread.stack);
+        let user = frames.iter().filter(|&&frame| code::is_user(&case.tables, frame, snapshot.runtime));
+        let functions = user.map(|&frame| case.tables.function(frame));
+        functions.map(|function| function.rsplit_once('.').map_or(function, |(class, _)| class)).collect()
+    };
+    let mut wanted = classes_of(&census.threads[waiter]);
+    if wanted.len() > 1 {
+        wanted.pop();
+    }
+    let owns = snapshot.objects_of(owner.thread).iter().filter(|object| object.role == ObjectRole::Owns);
+    let wants = snapshot.objects_of(census.threads[waiter].thread).iter().map(|object| object.object);
+    let wants: Vec<u64> = wants.collect();
+    owns.into_iter().any(|object| wants.contains(&object.object))
+        && owner.is_waiting()
+        && !classes_of(owner).iter().any(|class| wanted.contains(class))
+}
+
+/// The lock whose owner the lists name whenever it has one. Readers of a ReentrantReadWriteLock are on no list.
+const LISTED_LOCK: &str = ".ReentrantLock$";
+
+/// Locks for which threads wait and that no thread of a dump with lists of owners has.
+fn ownerless(case: &Case, census: &Census<'_>, wants: &[Option<u64>], owner_of: &HashMap<u64, usize>) -> Vec<Wait> {
+    let snapshot = &census.placed.what;
+    let mut by_lock: BTreeMap<u64, BTreeSet<usize>> = BTreeMap::new();
+    for (index, wanted) in wants.iter().enumerate() {
+        let Some(wanted) = wanted.filter(|object| snapshot.lists_owners && !owner_of.contains_key(object)) else {
+            continue;
+        };
+        let mut objects = snapshot.objects_of(census.threads[index].thread).iter();
+        let is_lock =
+            objects.any(|object| object.object == wanted && case.tables.text(object.class).contains(LISTED_LOCK));
+        if is_lock {
+            by_lock.entry(wanted).or_default().insert(index);
+        }
+    }
+    let lost = |waiters| Wait { shape: "lost-owner", proof: "owner", waiters, ..Wait::default() };
+    by_lock.into_values().filter(|waiters| waiters.len() >= 2).map(lost).collect()
 }
 
 /// Native dumps print no owners: a lock that one thread passes around and does not wait for is taken to be its own.
