@@ -17,6 +17,7 @@ mod cgroup_io;
 mod cgroup_memory;
 mod cmdline;
 mod columns;
+mod cpp_name;
 mod csv_metrics;
 mod docker_inspect;
 mod docker_stats;
@@ -48,6 +49,7 @@ mod kubectl_describe;
 mod kubectl_table;
 mod kubernetes;
 mod meminfo;
+mod native_abort;
 mod native_threads;
 mod node_report;
 mod numa_maps;
@@ -164,6 +166,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &go_race::GoRace,
     &sanitizer::Sanitizer,
     &rust_panic::RustPanic,
+    &native_abort::NativeAbort,
     &go_profile_text::GoProfileText,
     &java_threads::JavaThreads,
     &java_thread_info::JavaThreadInfo,

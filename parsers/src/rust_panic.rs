@@ -172,6 +172,8 @@ fn read_quoted<'a>(lines: &mut Lines<'a>, message: &mut String) -> Option<&'a [u
 fn read_frames(lines: &mut Lines<'_>, frames: &mut Vec<FrameId>, out: &mut Parsed) {
     let mut last_address = None;
     let mut all: Vec<Frame> = Vec::new();
+    // Other threads write on while the frames are printed.
+    let mut foreign = 0u32;
     while let Some(line) = lines.peek() {
         if let Some((address, function)) = frame(line) {
             // Frames at one address are inlined into the next of them.
@@ -187,12 +189,27 @@ fn read_frames(lines: &mut Lines<'_>, frames: &mut Vec<FrameId>, out: &mut Parse
             (frame.file, frame.line) = (out.tables.name(file), at);
         } else if line.starts_with(b"      [... omitted ") {
             out.note(lines.number(), "frames of a backtrace were left out by the program");
+        } else if (*lines).skip(1).take(MAX_FOREIGN_LINES).any(|line| goes_on(line, all.len())) {
+            foreign += 1;
         } else {
             break;
         }
         lines.advance();
     }
+    if foreign > 0 {
+        out.note(lines.last_number(), format!("{foreign} lines of other output stand within a backtrace; left out"));
+    }
     frames.extend(all.into_iter().map(|frame| out.tables.frame(frame)));
+}
+
+/// Between two lines of a backtrace stand no more lines of other output than this.
+const MAX_FOREIGN_LINES: usize = 4;
+
+/// Whether a line is the frame that comes next, or the place of the one before.
+fn goes_on(line: &[u8], next: usize) -> bool {
+    let index = line.strip_prefix(b"  ").and_then(|line| split_once(line.trim_ascii_start(), b": "));
+    let is_place = next > 0 && line.starts_with(b"             at ");
+    is_place || index.and_then(|(index, _)| decimal(index)).is_some_and(|index| index as usize == next)
 }
 
 /// Address, if there, and function.
@@ -341,6 +358,18 @@ mod tests {
         {
             assert!(!RustPanic.opens(line), "{}", String::from_utf8_lossy(line));
         }
+    }
+
+    #[test]
+    fn lines_of_other_threads_stand_between_frames() {
+        let text = include_str!("../../samples/rust-panic/short/stderr.log");
+        let (head, rest) = text.split_once("stack backtrace:\n").unwrap();
+        let plain = parse(text.as_bytes());
+        let mixed = parse(format!("{head}stack backtrace:\nline 2500: fee 24\n{rest}").as_bytes());
+        let functions =
+            |out: &Parsed| -> Vec<String> { out.tables.functions(records(out)[0].stack).map(str::to_owned).collect() };
+        assert_eq!(functions(&mixed), functions(&plain));
+        assert!(mixed.notes.len() > plain.notes.len());
     }
 
     proptest::proptest! {

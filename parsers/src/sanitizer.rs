@@ -1,6 +1,7 @@
 //! Reports of the sanitizers of gcc and clang: ThreadSanitizer, AddressSanitizer, LeakSanitizer. Sources:
 //! compiler-rt's `tsan_report.cpp`, `asan_report.cpp`, `asan_errors.cpp`, `lsan_common.cpp`.
 
+use crate::cpp_name::without_parameters;
 use crate::evidence::{Claims, Evidence, Parsed, Record, RecordKind, When};
 use crate::lines::{LineNo, Lines, decimal, rsplit_once, split_once, trim};
 use crate::tables::{Frame, FrameId, Tables};
@@ -399,7 +400,7 @@ fn frame(line: &[u8], tables: &mut Tables) -> Option<FrameId> {
         _ => (rest, &rest[..0]),
     };
     let (function, file, line) = source(trim(rest));
-    let function = if matches!(function, b"" | b"<null>") { &b"??"[..] } else { function };
+    let function = if matches!(function, b"" | b"<null>") { &b"??"[..] } else { without_parameters(function) };
     let module = tables.name(module);
     let frame = Frame { function: tables.name(function), file: tables.name(file), line, module, ..Frame::default() };
     Some(tables.frame(frame))
@@ -432,8 +433,7 @@ fn program_frames<'a>(frames: &'a [FrameId], tables: &'a Tables) -> impl Iterato
         "operator delete",
         "std::",
     ];
-    const FILES: [&str; 6] =
-        ["libsanitizer/", "/compiler-rt/", "sanitizer_common", "/include/c++/", "sysdeps/", "/csu/"];
+    const FILES: [&str; 6] = ["libsanitizer/", "/compiler-rt/", "sanitizer_common", "/c++/", "sysdeps/", "/csu/"];
     let is_program = |&id: &FrameId| {
         let frame = tables.get_frame(id);
         let (function, file) = (tables.text(frame.function), tables.text(frame.file));

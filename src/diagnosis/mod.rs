@@ -10,6 +10,7 @@ pub mod text;
 use crate::bundle::Bundle;
 use crate::case::Case;
 use crate::passes::fact::{Fact, Facts};
+use crate::passes::names;
 use crate::patterns::{Outcome, Pattern, check, why_not};
 use crate::report::model::{Checked, Finding, NextCapture, NotChecked, RootCause, Severity, Verdict};
 use postmortem_parsers::evidence::Runtime;
@@ -136,7 +137,14 @@ fn is_open(group: &Fact) -> bool {
         && number("user_depth") >= 3.0
         && number("count") >= 5.0
         && number("share") >= 0.3;
-    waits && (crowded || stays) || parked && stays
+    // A Python thread that waits in C shows no more than its own function.
+    let in_c = group.flag("idle") == Some(false)
+        && (group.text("runtime"), group.text("reason")) == (Some("python"), Some("unknown"))
+        && number("count") >= 3.0
+        && number("share") >= 0.3
+        && number("persisted") >= 0.9
+        && !group.text("site").is_some_and(names::waits_for_peer_or_time);
+    waits && (crowded || stays) || parked && stays || in_c
 }
 
 /// Signals of which a process holds more and more when it leaks.

@@ -1,15 +1,31 @@
 //! What the name of a function says of its waits. Names are taken by their word where a stack says nothing else.
 
-/// Words of functions which wait for a peer, a device or a time.
+/// Begins of words in names of functions which wait for a peer, a device or a time.
 const OTHER_WAITS: &[&str] = &[
-    "recv", "receive", "read", "send", "accept", "connect", "listen", "serve", "poll", "select", "sleep", "wait",
-    "watch", "loop", "timer", "tick", "beat", "ping",
+    "recv",
+    "receive",
+    "read",
+    "send",
+    "accept",
+    "connect",
+    "listen",
+    "serve",
+    "poll",
+    "select",
+    "sleep",
+    "wait",
+    "watch",
+    "loop",
+    "timer",
+    "tick",
+    "heartbeat",
+    "ping",
 ];
 
 /// Whether the name of a function tells of a wait for a peer, a device or a time.
 pub fn waits_for_peer_or_time(function: &str) -> bool {
-    let name = function.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
-    OTHER_WAITS.iter().any(|word| name.contains(word))
+    let name = words(function.rsplit('.').next().unwrap_or_default());
+    name.iter().any(|word| OTHER_WAITS.iter().any(|wait| word.starts_with(wait)))
 }
 
 /// What functions are called that take something which has to be given back.
@@ -122,6 +138,6 @@ mod tests {
     #[test]
     fn a_name_tells_of_a_peer() {
         assert!(waits_for_peer_or_time("Conn.recv_exactly") && waits_for_peer_or_time("heartbeat"));
-        assert!(!waits_for_peer_or_time("Ledger.append"));
+        assert!(!waits_for_peer_or_time("Ledger.append") && !waits_for_peer_or_time("Stock.reserve"));
     }
 }

@@ -15,6 +15,9 @@ pub fn mark(tables: &Tables, snapshot: &Snapshot, threads: &mut [Known<'_>]) {
     if locked.is_empty() {
         locked = nested_calls(tables, threads, &waiting);
     }
+    if locked.is_empty() {
+        locked = behind_one_past(tables, threads, &waiting);
+    }
     for index in locked {
         threads[index].reason = "mutex";
     }
@@ -80,6 +83,43 @@ fn nested_calls(tables: &Tables, threads: &[Known<'_>], waiting: &[usize]) -> BT
         let others: Vec<Vec<usize>> = flat.into_iter().filter(|all| !class.is_empty() || all.len() >= 2).collect();
         if nested.len() == 1 && !others.is_empty() {
             locked.extend(nested.into_iter().chain(others).flatten());
+        }
+    }
+    locked
+}
+
+/// A crowd that waits at one line of a function which one thread alone is in at a later line: that one has the lock. It
+/// is stuck with the crowd when it waits too, and so does a thread of the same file that is as deep in calls.
+fn behind_one_past(tables: &Tables, threads: &[Known<'_>], waiting: &[usize]) -> BTreeSet<usize> {
+    const LEAST: usize = 3;
+    let frames = |index: usize| tables.stack_frames(threads[index].thread.stack);
+    let mut places: BTreeMap<FrameId, Vec<usize>> = BTreeMap::new();
+    for &index in waiting {
+        places.entry(frames(index)[0]).or_default().push(index);
+    }
+    let mut locked = BTreeSet::new();
+    for (place, crowd) in places.into_iter().filter(|(_, crowd)| crowd.len() >= LEAST) {
+        let at = tables.get_frame(place);
+        let is_past = |index: &usize| {
+            let later = |frame: &FrameId| {
+                let frame = tables.get_frame(*frame);
+                (frame.function, frame.file) == (at.function, at.file) && frame.line > at.line
+            };
+            frames(*index).iter().any(later)
+        };
+        let past: Vec<usize> = (0..threads.len()).filter(is_past).collect();
+        let [holder] = past[..] else { continue };
+        locked.extend(crowd.iter().copied());
+        let is_deep = |index: &usize| {
+            let caller = frames(*index).get(1).filter(|&&caller| code::is_user(tables, caller, Runtime::Python));
+            caller.is_some_and(|&caller| {
+                domain(tables, caller).0 == tables.text(at.file) && tables.function(caller) != "<module>"
+            })
+        };
+        let others: Vec<usize> = waiting.iter().copied().filter(|index| !crowd.contains(index)).collect();
+        let stuck: Vec<usize> = others.into_iter().filter(is_deep).collect();
+        if stuck.contains(&holder) && stuck.len() == 2 {
+            locked.extend(stuck);
         }
     }
     locked

@@ -36,11 +36,13 @@ fn sample(case: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
-const SAMPLES: [&str; 10] = [
+const SAMPLES: [&str; 12] = [
     "eu-lock-cycle",
     "eu-sources",
     "gdb-cartd",
+    "gdb-abort",
     "gdb-core",
+    "gdb-signal",
     "gdb-full",
     "gdb-go-cgo",
     "gdb-lock-cycle",
