@@ -226,12 +226,11 @@ impl<'a> Screen<'a> {
     fn further_causes(&mut self, causes: &[Cause<'_>]) {
         for cause in causes.iter().take(self.limits.causes.saturating_sub(1)) {
             self.blank();
-            let severity = cause.finding.map(|finding| finding.severity);
             let head = format!(
                 "{}. {}  {}",
                 cause.cause.rank,
                 self.paint(Paint::Bold, &short(&cause.cause.category)),
-                view::certainty(severity, cause.cause.confidence)
+                view::certainty(cause.finding, cause.cause.confidence)
             );
             self.line(&head);
             match cause.finding {
@@ -532,7 +531,7 @@ impl<'a> Screen<'a> {
             "{}  {}  {}",
             self.verdict(self.report.verdict, severity),
             self.paint(Paint::Bold, &short(&cause.cause.category)),
-            view::certainty(severity, cause.cause.confidence)
+            view::certainty(cause.finding, cause.cause.confidence)
         )
     }
 
@@ -681,7 +680,7 @@ fn short(category: &str) -> String {
 }
 
 fn category(finding: &Finding) -> String {
-    format!("{} {}", short(&finding.category), view::certainty(Some(finding.severity), finding.confidence))
+    format!("{} {}", short(&finding.category), view::certainty(Some(finding), finding.confidence))
 }
 
 /// The first lines, with a mark where there were more.

@@ -78,13 +78,33 @@ pub(crate) fn verdict_meaning(report: &Report) -> &'static str {
     }
 }
 
-/// `(error, 94 % sure)`.
-pub(crate) fn certainty(severity: Option<Severity>, confidence: f64) -> String {
+/// `(error, 94 % sure, new)`. A cause has no finding only in a report that somebody edited.
+pub(crate) fn certainty(finding: Option<&Finding>, confidence: f64) -> String {
     let sure = match units::confidence(confidence) {
         percent if confidence.is_finite() => format!("{percent} sure"),
         unknown => format!("confidence {unknown}"),
     };
-    severity.map_or(format!("({sure})"), |severity| format!("({}, {sure})", severity.as_str()))
+    let severity = finding.map(|finding| finding.severity.as_str().to_owned());
+    let standing = finding.into_iter().flat_map(marks);
+    let said: Vec<String> = severity.into_iter().chain([sure]).chain(standing.map(str::to_owned)).collect();
+    format!("({})", said.join(", "))
+}
+
+/// How a finding stands to the baseline and to what is allowed, a word or two each.
+pub(crate) fn marks(finding: &Finding) -> Vec<&'static str> {
+    let state = finding.state.map(|state| match state {
+        State::New => "new",
+        State::Worse => "worse than in the baseline",
+        State::Same => "in the baseline",
+    });
+    state.into_iter().chain(finding.suppressed.as_ref().map(|_| "allowed")).collect()
+}
+
+/// Why a finding is allowed and for how long.
+pub(crate) fn allowance(finding: &Finding) -> Option<String> {
+    let suppressed = finding.suppressed.as_ref()?;
+    let until = suppressed.until.as_ref().map_or(String::new(), |until| format!(" until {until}"));
+    Some(format!("allowed{until}: {}", suppressed.reason))
 }
 
 /// `metrics.txt:1203`.
@@ -115,9 +135,8 @@ pub(crate) fn standing(report: &Report) -> Vec<String> {
         ));
     }
     for finding in &report.findings {
-        if let Some(suppressed) = &finding.suppressed {
-            let until = suppressed.until.as_ref().map_or(String::new(), |until| format!(", until {until}"));
-            lines.push(format!("{} is allowed{until}: {}", finding.id, suppressed.reason));
+        if let Some(allowance) = allowance(finding) {
+            lines.push(format!("{} is {allowance}", finding.id));
         }
     }
     lines
