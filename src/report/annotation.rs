@@ -69,7 +69,7 @@ pub(super) fn message(report: &Report, finding: &Finding) -> String {
     let mut lines = vec![format!("{} {}", title(finding), certainty(finding))];
     let summary = view::beyond_title(&finding.title, &finding.summary);
     lines.extend(plain(summary));
-    let mut places: Vec<String> = view::places(finding, false).iter().map(place).collect();
+    let mut places: Vec<String> = view::places(report, finding, false).iter().map(place).collect();
     places.extend(view::subject_of(report, finding).map(|subject| format!("in {}", text::visible(subject))));
     if !places.is_empty() {
         lines.push(format!("Where: {}", places.join(", ")));

@@ -181,7 +181,7 @@ fn judged(document: &mut Document, report: &Report) {
 /// `813 goroutines wait in select at f (hub.go:41), started by g`.
 fn whereabouts(report: &Report, finding: &Finding, max: usize, all: bool) -> Option<String> {
     let mut said = String::new();
-    let places = view::places(finding, all).into_iter().map(|place| {
+    let places = view::places(report, finding, all).into_iter().map(|place| {
         let function = code(&text::cut_middle(&text::visible(place.function), 200));
         let source = place.source.map_or(String::new(), |it| format!(" ({})", fit(&it, 200, inline)));
         format!("{} {function}{source}", inline(&place.lead))

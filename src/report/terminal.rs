@@ -190,7 +190,7 @@ impl<'a> Screen<'a> {
         let causes = view::causes(self.report);
         for cause in &causes {
             let place = cause.finding.and_then(|finding| {
-                let place = view::places(finding, false).into_iter().next()?;
+                let place = view::places(self.report, finding, false).into_iter().next()?;
                 Some(format!("  {}{}", place.function, place.source.map_or(String::new(), |it| format!(" ({it})"))))
             });
             let line = format!("{}{}", self.headline(cause), text::visible(&place.unwrap_or_default()));
@@ -458,7 +458,7 @@ impl<'a> Screen<'a> {
     /// Says where: in the code, unless the title did, and in which process.
     fn whereabouts(&mut self, finding: &Finding) {
         let mut said = Vec::new();
-        let places = view::places(finding, self.verbose());
+        let places = view::places(self.report, finding, self.verbose());
         if places.iter().any(|place| !finding.title.contains(place.function)) {
             said.extend(places.iter().map(|place| self.place(place)));
         }

@@ -169,10 +169,12 @@ pub(crate) struct Place<'a> {
 
 /// Where it happens, as phrases of one sentence: `813 goroutines wait in select at` f, `started by` g. The first site
 /// of each role, or all of them.
-pub(crate) fn places<'a>(finding: &'a Finding, all: bool) -> Vec<Place<'a>> {
+pub(crate) fn places<'a>(report: &Report, finding: &'a Finding, all: bool) -> Vec<Place<'a>> {
     let mut places: Vec<Place> = Vec::new();
     let mut roles: Vec<&str> = Vec::new();
-    for site in &finding.sites {
+    // A process without a known function is its own place.
+    let process = subject_of(report, finding).unwrap_or("");
+    for site in finding.sites.iter().filter(|site| site.function != process) {
         let again = roles.contains(&site.role.as_str());
         if again && !all {
             continue;
@@ -181,16 +183,17 @@ pub(crate) fn places<'a>(finding: &'a Finding, all: bool) -> Vec<Place<'a>> {
         let who = if places.is_empty() { who_waits(finding) } else { None };
         let lead = match (who, site.role.as_str()) {
             (Some(who), "blocked") => format!("{who} at"),
-            (Some(who), _) => format!("{who}, {}", role(&site.role, again)),
-            (None, _) => role(&site.role, again),
+            (Some(who), _) => format!("{who}, {}", role(finding, &site.role, again)),
+            (None, _) => role(finding, &site.role, again),
         };
         places.push(Place { lead, function: &site.function, source: source(site, all) });
     }
     places
 }
 
-fn role(role: &str, again: bool) -> String {
+fn role(finding: &Finding, role: &str, again: bool) -> String {
     let lead = match role {
+        "hot" if finding.category.contains("leak") => "allocated in",
         "blocked" => "at",
         "creator" => "started by",
         "holder" => "held by",
@@ -219,7 +222,7 @@ pub(crate) fn who_waits(finding: &Finding) -> Option<String> {
 }
 
 /// What a thread does whose reason is this one.
-fn waits(reason: &str, single: bool) -> String {
+pub(crate) fn waits(reason: &str, single: bool) -> String {
     let (verb, rest) = match reason {
         "running" => ("run", ""),
         "runnable" => ("are", "ready to run"),
@@ -439,10 +442,11 @@ pub(crate) fn trend(trend: &Trend) -> String {
     said
 }
 
-/// Name of the process that a finding is about.
+/// Name of the process that a finding is about, if it is known.
 pub(crate) fn subject_of<'a>(report: &'a Report, finding: &Finding) -> Option<&'a str> {
     let id = finding.subject.as_ref()?;
-    report.subjects.iter().find(|subject| subject.id == *id).map(|subject| subject.name.as_str())
+    let subject = report.subjects.iter().find(|subject| subject.id == *id)?;
+    (subject.name != subject.kind).then_some(subject.name.as_str())
 }
 
 /// Name of a subject for people.

@@ -135,7 +135,7 @@ impl<'a> Findings<'a> {
 
     /// Where it happens.
     fn places(&self, finding: &Finding) -> Markup {
-        let places = view::places(finding, true);
+        let places = view::places(self.report, finding, true);
         html! {
             @if !places.is_empty() {
                 dl.places {
