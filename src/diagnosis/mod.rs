@@ -160,8 +160,14 @@ fn still_grows(trend: &Fact) -> bool {
 fn next_captures(case: &Case, scored: &[Scored<'_>], verdict: Verdict, not_checked: &[NotChecked]) -> Vec<NextCapture> {
     let open = || scored.iter().filter(|scored| scored.score < 7 && scored.finding.explained_by.is_none());
     let mut names: Vec<&str> = open().flat_map(|scored| &scored.pattern.settle).map(String::as_str).collect();
-    // What a pattern alone needs was captured, or it would not have fitted.
-    let is_there = |name: &str| open().any(|scored| matches!(&scored.pattern.needs[..], [only] if only == name));
+    let read = |format: &str| case.artifacts.iter().any(|artifact| artifact.format == Some(format));
+    let is_there = |name: &str| match name {
+        "go-goroutines-again" | "java-threads-again" => case.snapshots.len() > 1,
+        "metrics" => read("prometheus"),
+        "proc-status" => read("proc-status"),
+        // What a pattern alone needs was captured, or it would not have fitted.
+        name => open().any(|scored| matches!(&scored.pattern.needs[..], [only] if only == name)),
+    };
     if verdict == Verdict::Inconclusive && names.is_empty() && !not_checked.is_empty() {
         let seen = |runtime| case.snapshots.iter().any(|placed| placed.what.runtime == runtime);
         names = match (seen(Runtime::Go), seen(Runtime::Java)) {
@@ -183,8 +189,8 @@ fn next_captures(case: &Case, scored: &[Scored<'_>], verdict: Verdict, not_check
                 }
                 None => capture.command.clone(),
             };
-            let again = if is_there(name) { "once more, later or for longer: " } else { "" };
-            NextCapture { command, answers: format!("{again}{}", capture.answers) }
+            let again = if is_there(name) { " (captured once; again later or for longer)" } else { "" };
+            NextCapture { command, answers: format!("{}{again}", capture.answers) }
         })
         .collect()
 }

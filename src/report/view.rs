@@ -73,8 +73,11 @@ pub(crate) fn verdict_meaning(report: &Report) -> &'static str {
     match report.verdict {
         Verdict::Problem => "something is wrong, but the report names no cause",
         Verdict::Healthy => "enough was captured to judge, and nothing is wrong",
-        Verdict::Inconclusive if report.findings.is_empty() => "too little was captured to judge",
-        Verdict::Inconclusive => "something is suspected, but not shown",
+        Verdict::Inconclusive if !report.findings.is_empty() => "something is suspected, but not shown",
+        Verdict::Inconclusive if report.buckets.is_empty() && report.trends.is_empty() => {
+            "too little was captured to judge"
+        }
+        Verdict::Inconclusive => "nothing was found, and too little was captured to call it healthy",
     }
 }
 
@@ -382,7 +385,10 @@ pub(crate) fn tally<'a>(words: impl Iterator<Item = &'a str>) -> String {
 }
 
 fn spaced(word: &str) -> String {
-    word.replace('-', " ")
+    match word {
+        "insufficient" => "with too few samples".to_owned(),
+        word => word.replace('-', " "),
+    }
 }
 
 /// Trends that say something, growing ones first, and the rest as a tally.
