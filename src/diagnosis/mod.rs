@@ -189,7 +189,7 @@ fn next_captures(case: &Case, scored: &[Scored<'_>], verdict: Verdict, not_check
                 }
                 None => capture.command.clone(),
             };
-            let again = if is_there(name) { " (captured once; again later or for longer)" } else { "" };
+            let again = if is_there(name) { " (once more: later or for longer)" } else { "" };
             NextCapture { command, answers: format!("{}{again}", capture.answers) }
         })
         .collect()
