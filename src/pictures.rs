@@ -12,34 +12,48 @@ use postmortem_parsers::evidence::Snapshot;
 /// The files of one profile or dump.
 #[derive(Debug)]
 pub struct Picture {
-    /// File name without its ending.
-    pub stem: String,
+    /// What its file names begin with.
+    pub lead: String,
+    /// The dump's path in the bundle, which its file names tell too; empty for a profile.
+    pub path: String,
+    /// What stands above the graph.
+    pub title: String,
+    /// What is counted.
+    pub unit: String,
     /// Its stacks.
     pub folded: Folded,
-    /// Flame graph; `None` where there is nothing to draw.
-    pub svg: Option<String>,
+}
+
+impl Picture {
+    /// File name without its ending.
+    pub fn stem(&self) -> String {
+        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+        let path: String = self.path.chars().map(plain).collect();
+        format!("{}-{}", self.lead, path.trim_matches(['-', '.'])).trim_end_matches('-').to_owned()
+    }
+
+    /// The flame graph; `None` where there is nothing to draw.
+    pub fn svg(&self) -> Option<String> {
+        flamegraph::svg(&self.folded, &self.title, &self.unit, flamegraph::Direction::Up)
+    }
 }
 
 /// All pictures of a case: profiles first, then dumps, in the order of the report. One at a time: those of a large
 /// profile are large.
 pub fn all(case: &Case) -> impl Iterator<Item = Picture> {
     let profiles = case.profiles.iter().enumerate().map(|(index, placed)| {
-        let stem = profile_id(index, kind_word(placed.what.kind), &placed.what.event);
+        let lead = profile_id(index, kind_word(placed.what.kind), &placed.what.event);
         let title = format!("{} ({})", placed.what.event, case.path(placed.artifact));
-        picture(stem, &title, &placed.what.unit, stacks::folded(&case.tables, &placed.what, Naming::MARKED))
+        let folded = stacks::folded(&case.tables, &placed.what, Naming::MARKED);
+        Picture { lead, path: String::new(), title, unit: placed.what.unit.clone(), folded }
     });
     let dumps = case.snapshots.iter().enumerate().map(|(index, placed)| {
         let path = case.path(placed.artifact);
-        let clean: String = path.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
-        let stem = format!("{:02}-threads-{}", case.profiles.len() + index + 1, clean.trim_matches(['-', '.']));
+        let lead = format!("{:02}-threads", case.profiles.len() + index + 1);
         let title = format!("{} threads by reason ({path})", units::number(placed.what.total() as f64));
-        picture(stem, &title, "threads", snapshot(case, placed))
+        Picture { lead, path: path.to_owned(), title, unit: "threads".to_owned(), folded: snapshot(case, placed) }
     });
     profiles.chain(dumps)
-}
-
-fn picture(stem: String, title: &str, unit: &str, folded: Folded) -> Picture {
-    Picture { stem, svg: flamegraph::svg(&folded, title, unit, flamegraph::Direction::Up), folded }
 }
 
 /// The stacks of a dump below the reasons why their threads wait.

@@ -98,6 +98,10 @@ fn the_guilty_lines_are_shown_and_pointed_at() {
         );
         let (_, ticket, _) = run(&folder, &[&["analyze", "dump", "--format", "markdown"], arguments].concat());
         assert!(ticket.contains("// guilty"), "{ticket}");
+        let (_, page, _) = run(&folder, &[&["analyze", "dump", "--format", "html"], arguments].concat());
+        let marked = page.split_once("In the source").and_then(|(_, rest)| rest.split_once("<mark>")).unwrap().1;
+        let marked = marked.split_once("</mark>").unwrap().0;
+        assert!(page.contains("hub/hub.go:4") && marked.contains("// guilty"), "{marked}");
         let (_, log, _) = run(&folder, &[&["analyze", "dump", "--format", "sarif"], arguments].concat());
         let log: Value = serde_json::from_str(&log).unwrap();
         let place = &log["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
@@ -110,6 +114,37 @@ fn the_guilty_lines_are_shown_and_pointed_at() {
     assert!(out.contains("file=src/hub/hub.go,line=4,"), "{out}");
     let (code, _, complaint) = run(&folder, &["analyze", "dump", "--source-root", "nothing"]);
     assert!(code == 2 && complaint.contains("is not FROM=TO"), "{complaint}");
+}
+
+/// Whoever reads the report sees what is new, what the baseline has and what is allowed, with the reason and the day.
+#[test]
+fn each_text_for_people_says_how_findings_stand() {
+    let folder = TempDir::new().unwrap();
+    let bundle = in_repository("samples/bundles/heap-leak-cartd-sessions/bundle");
+    let bundle = bundle.to_str().unwrap();
+    let (_, json, _) = run(&folder, &["analyze", bundle, "--format", "json"]);
+    let mut baseline: Value = serde_json::from_str(&json).unwrap();
+    let findings = baseline["findings"].as_array_mut().unwrap();
+    // What is not in the baseline: the cause and what it explains; what was less bad there: the rest.
+    findings.retain(|finding| !finding["pattern"].as_str().unwrap().starts_with("heap-leak"));
+    findings.iter_mut().for_each(|finding| finding["severity"] = "info".into());
+    assert!(!findings.is_empty());
+    std::fs::write(folder.path().join("base.json"), baseline.to_string()).unwrap();
+    let allow = "[[allow]]\npattern = \"heap-leak-*\"\nreason = \"OPS-1234: next release\"\nuntil = \"2099-12-31\"\n";
+    std::fs::write(folder.path().join("postmortem.toml"), allow).unwrap();
+    for (format, more) in [("terminal", None), ("terminal", Some("-v")), ("markdown", None), ("html", None)] {
+        let shown = |arguments: &[&str]| {
+            let arguments: Vec<&str> = arguments.iter().copied().chain(more).collect();
+            run(&folder, &[&["analyze", bundle, "--format", format], &arguments[..]].concat()).1
+        };
+        let text = shown(&["--baseline", "base.json"]);
+        for words in ["llowed until 2099-12-31: OPS-1234: next release", "new", "worse than in the baseline"] {
+            assert!(text.contains(words), "{format} {more:?}: no {words:?} in {text}");
+        }
+        std::fs::write(folder.path().join("own.json"), &json).unwrap();
+        assert!(shown(&["--baseline", "own.json"]).contains("in the baseline"), "{format} {more:?}");
+        assert!(!shown(&["--no-config"]).contains("allowed until"), "{format} {more:?}");
+    }
 }
 
 /// The fields of the report are those of the schema, each the same.

@@ -1,8 +1,8 @@
-# What a sick process can still tell, gently: nothing is installed, no process is stopped or changed, every file is
-# bounded. It ends in one archive for `postmortem analyze`. Read it before you run it.
+# What a sick process can still tell, gently: nothing is installed, no process is changed, every file is bounded. It
+# ends in one archive for `postmortem analyze`. Read it before you run it.
 #
-# Environment: OUT, name of the folder and the archive; PAUSE, seconds between samples; URL, base of the admin port (http://127.0.0.1:6060) where it
-# is not found by itself; JAVA_HISTOGRAM=1 for a class histogram (it walks the heap).
+# Environment: OUT, name of the folder and the archive; PAUSE, seconds between samples; URL, base of the admin port
+# (http://127.0.0.1:6060) where it is not found by itself; JAVA_HISTOGRAM=1 for a class histogram (it walks the heap).
 
 SAMPLES=$((MINUTES * 4))     # one each 15 seconds
 [ "$SAMPLES" -ge 2 ] || SAMPLES=2
@@ -13,6 +13,7 @@ OUT=${OUT:-postmortem-$(date -u +%Y%m%dT%H%M%SZ)}
 URL=${URL:-}
 
 now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
+stamp() { date -u +%Y%m%dT%H%M%SZ; }
 say() { echo "capture: $*" >&2; }
 
 # Runs a command where the process is.
@@ -22,16 +23,29 @@ else
     on() { sh -c "$1" 2>/dev/null; }
 fi
 
+# Keeps what kubectl prints in a file: ask FILE ARGUMENT...
+ask() {
+    file=$OUT/$1
+    shift
+    kubectl "$@" ${NAMESPACE:+-n "$NAMESPACE"} </dev/null 2>/dev/null | head -c "$MOST_BYTES" >"$file"
+    [ -s "$file" ] || rm -f "$file"
+}
+
 # Keeps what a command prints in a file: keep FILE COMMAND. Nothing printed, no file.
 keep() {
     on "$2" </dev/null | head -c "$MOST_BYTES" >"$OUT/$1"
     [ -s "$OUT/$1" ] || rm -f "$OUT/$1"
 }
 
-# Adds a sample to a file, under its time and the command: sample FILE COMMAND.
+# Adds a sample of each command to a file, under the time and the command, all at one go: sample FILE COMMAND...
 sample() {
-    set -- "$1" "$2" "$(on "$2" </dev/null | head -c 1048576)"
-    [ -n "$3" ] && printf '=== %s ===\n$ %s\n%s\n' "$(now)" "$2" "$3" >>"$OUT/$1"
+    file=$OUT/$1 time=$(now) all=
+    shift
+    for command in "$@"; do
+        all="$all out=\$($command | head -c 1048576); [ -n \"\$out\" ] && printf '=== %s ===\\n$ %s\\n%s\\n' $time '$command' \"\$out\";"
+    done
+    on "$all" </dev/null >>"$file"
+    [ -s "$file" ] || rm -f "$file"
 }
 
 # Prints a page of the process's own HTTP port.
@@ -61,7 +75,7 @@ esac
 
 # The ports that the process itself listens on, with its sockets from /proc: no ss or lsof is needed.
 ports() {
-    on "ls -l /proc/$PID/fd | sed -n 's/.*socket:\[\([0-9]*\)\].*/\1/p' >/tmp/.pm-\$\$; cat /proc/$PID/net/tcp /proc/$PID/net/tcp6 | while read -r _ local _ state _ _ _ _ _ inode _; do [ \"\$state\" = 0A ] && grep -qx \"\$inode\" /tmp/.pm-\$\$ && echo \"\${local##*:}\"; done; rm -f /tmp/.pm-\$\$" </dev/null | sort -u
+    on "own=\" \$(ls -l /proc/$PID/fd | sed -n 's/.*socket:\[\([0-9]*\)\].*/\1/p' | tr '\n' ' ')\"; cat /proc/$PID/net/tcp /proc/$PID/net/tcp6 | while read -r _ local _ state _ _ _ _ _ inode _; do [ \"\$state\" = 0A ] && case \"\$own\" in *\" \$inode \"*) echo \"\${local##*:}\" ;; esac; done" </dev/null | sort -u
 }
 
 if [ -z "$URL" ]; then
@@ -95,42 +109,42 @@ kernel_log() {
 keep environ.txt "tr '\\0' '\\n' </proc/$PID/environ | grep -E '^(GOGC|GOMEMLIMIT|GOMAXPROCS|GODEBUG|JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|MALLOC_[A-Z_]*)='"
 kernel_log
 if [ -n "$POD" ]; then
-    kubectl describe pod ${NAMESPACE:+-n "$NAMESPACE"} "$POD" >"$OUT/describe-pod.txt" 2>/dev/null
+    ask describe-pod.txt describe pod "$POD"
     for last in '' --previous; do
-        kubectl logs ${NAMESPACE:+-n "$NAMESPACE"} "$POD" ${CONTAINER:+-c "$CONTAINER"} $last --timestamps \
-            --limit-bytes="$MOST_BYTES" >"$OUT/pod$last.log" 2>/dev/null || rm -f "$OUT/pod$last.log"
+        ask "pod$last.log" logs "$POD" ${CONTAINER:+-c "$CONTAINER"} $last --timestamps --tail=200000
     done
 fi
 
 # --- dumps: at the start, in the middle and at the end ------------------------------------------------------------------
 
 dump() {
+    at=$(stamp)
     if [ -n "$URL" ]; then
-        keep "goroutine-debug1-$1.txt" "$(fetch '/debug/pprof/goroutine?debug=1')"
-        total=$(sed -n '1s/goroutine profile: total \([0-9]*\).*/\1/p' "$OUT/goroutine-debug1-$1.txt" 2>/dev/null)
+        keep "goroutine-debug1-$at.txt" "$(fetch '/debug/pprof/goroutine?debug=1')"
+        total=$(sed -n '1s/goroutine profile: total \([0-9]*\).*/\1/p' "$OUT/goroutine-debug1-$at.txt" 2>/dev/null)
         if [ "${total:-0}" -gt "$MOST_GOROUTINES" ]; then
             say "$total goroutines: no full dump"
         elif [ -n "$total" ]; then
-            keep "goroutine-$1.txt" "$(fetch '/debug/pprof/goroutine?debug=2')"
+            keep "goroutine-$at.txt" "$(fetch '/debug/pprof/goroutine?debug=2')"
         fi
-        [ -n "$total" ] && keep "heap-$1.pb.gz" "$(fetch /debug/pprof/heap)"
+        [ -n "$total" ] && keep "heap-$at.pb.gz" "$(fetch /debug/pprof/heap)"
     fi
     case $RUNTIME in
         java)
             if on 'command -v jcmd' </dev/null >/dev/null; then
-                keep "jstack-$1.txt" "jcmd $PID Thread.print -l"
-                keep "heap_info-$1.txt" "jcmd $PID GC.heap_info"
-                keep "nmt-$1.txt" "jcmd $PID VM.native_memory summary | sed -n '/^Native Memory Tracking/,\$p'"
-                [ -n "${JAVA_HISTOGRAM:-}" ] && keep "histo-$1.txt" "jcmd $PID GC.class_histogram -all"
+                keep "jstack-$at.txt" "jcmd $PID Thread.print -l"
+                keep "heap_info-$at.txt" "jcmd $PID GC.heap_info"
+                keep "nmt-$at.txt" "jcmd $PID VM.native_memory summary | sed -n '/^Native Memory Tracking/,\$p'"
+                [ -n "${JAVA_HISTOGRAM:-}" ] && keep "histo-$at.txt" "jcmd $PID GC.class_histogram -all"
             else
                 # The virtual machine prints its threads into its own log.
                 on "kill -3 $PID" </dev/null
             fi
             ;;
-        python) keep "pyspy-$1.json" "py-spy dump --json --pid $PID" ;;
+        python) keep "pyspy-$at.json" "py-spy dump --json --pid $PID" ;;
         *)
             # A debugger stops the process while it reads: only where nothing gentler answers.
-            [ -f "$OUT/goroutine-debug1-$1.txt" ] || keep "gdb-$1.txt" "timeout 30 gdb -p $PID -batch -ex 'thread apply all bt'"
+            [ -f "$OUT/goroutine-debug1-$at.txt" ] || keep "gdb-$at.txt" "timeout 30 gdb -p $PID -batch -ex 'thread apply all bt'"
             ;;
     esac
 }
@@ -140,36 +154,34 @@ dump() {
 round() {
     sample status.log "cat /proc/$PID/status"
     sample fds.log "ls -l /proc/$PID/fd | head -n 20000"
+    set --
     for file in memory.current memory.max memory.high memory.events memory.stat memory.pressure pids.current pids.max; do
-        sample cgroup.log "cat $V2/$file"
+        set -- "$@" "cat $V2/$file"
     done
     for file in memory.usage_in_bytes memory.limit_in_bytes memory.failcnt memory.oom_control memory.stat; do
-        sample cgroup.log "cat $V1/$file"
+        set -- "$@" "cat $V1/$file"
     done
-    for dir in "$V2" "$C1"; do
-        sample cpu.log "cat $dir/cpu.stat"
-    done
-    sample cpu.log "cat $V2/cpu.max"
-    sample pressure.log 'cat /proc/pressure/cpu'
-    sample pressure.log 'cat /proc/pressure/io'
+    sample cgroup.log "$@"
+    sample cpu.log "cat $V2/cpu.stat" "cat $C1/cpu.stat" "cat $V2/cpu.max"
+    sample pressure.log 'cat /proc/pressure/cpu' 'cat /proc/pressure/io'
     if [ -n "$URL" ]; then
         set -- "$(on "$(fetch /metrics)" </dev/null | head -c 8388608)"
         [ -n "$1" ] && printf '# scrape %s\n%s\n' "$(now)" "$1" >>"$OUT/metrics.txt"
     fi
 }
 
-dump 1
+dump
 nth=1
 while [ "$nth" -le "$SAMPLES" ]; do
     round
-    [ "$nth" -eq $(((SAMPLES + 1) / 2)) ] && dump 2
+    [ "$nth" -eq $(((SAMPLES + 1) / 2)) ] && dump
     # What is already there is worth more than the rest of a long run.
     [ "$(du -sk "$OUT" | cut -f 1)" -gt 1048576 ] && say "1 GiB captured: that is enough" && break
     [ "$nth" -lt "$SAMPLES" ] && sleep "$PAUSE"
     on "test -d /proc/$PID" </dev/null || { say "the process ended"; break; }
     nth=$((nth + 1))
 done
-dump 3
+dump
 kernel_log
 
 tar -czf "$OUT.tar.gz" "$OUT" && rm -rf "$OUT" && say "wrote $OUT.tar.gz" && echo "$OUT.tar.gz"

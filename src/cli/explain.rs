@@ -26,6 +26,11 @@ pub fn run(args: &Args) -> Result<u8> {
             .is_some_and(|rest| rest.is_empty() || (rest.len() == 9 && rest.starts_with('-')))
     });
     let Some(pattern) = known else {
+        let within: Vec<&str> =
+            patterns.iter().filter(|pattern| pattern.category == args.id).map(|pattern| pattern.id.as_str()).collect();
+        if !within.is_empty() {
+            bail!("{} is a category; its patterns are {}", args.id, within.join(", "));
+        }
         bail!("there is no pattern {:?}; `postmortem patterns list` names them", args.id)
     };
     let mut out = String::new();

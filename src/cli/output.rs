@@ -170,7 +170,7 @@ pub fn deliver(mut report: Report, args: &Args, folder: Option<&Path>, extras: &
     super::print(&output.text(args.format.unwrap_or(Format::Terminal)))?;
     if args.verbose >= 2 && args.format.is_none() {
         let facts = (extras.facts)();
-        super::print(&if args.redact { redact::Masks::of(&output.report).masked(&facts, false) } else { facts })?;
+        super::print(&if args.redact { redact::Masks::of(&output.report).masked(&facts) } else { facts })?;
     }
     Ok(code)
 }
@@ -222,23 +222,18 @@ impl Output<'_> {
             forget(&folder.join(dir), ending)?;
         }
         let mut masks = self.args.redact.then(|| redact::Masks::of(&self.report));
-        let mut fit = |text: &str| masks.as_mut().map_or_else(|| text.to_owned(), |masks| masks.known_masked(text));
-        (extras.pictures)(&mut |picture| {
-            let stem: String = fit(&picture.stem).chars().filter(|c| !matches!(c, '<' | '>')).collect();
+        (extras.pictures)(&mut |mut picture| {
+            if let Some(masks) = &mut masks {
+                picture.folded = picture.folded.renamed(&mut |name| masks.masked_name(name));
+                picture.title = masks.masked(&picture.title);
+                picture.path = masks.masked(&picture.path);
+            }
+            let stem = picture.stem();
             let name = format!("folded/{stem}.folded");
-            if self.args.redact {
-                let mut text = Vec::new();
-                picture.folded.write(&mut text)?;
-                put(&name, &fit(&String::from_utf8_lossy(&text)))?;
-            } else {
-                // The stacks of a large profile are large: they are not held as a text of their own.
-                let mut file = BufWriter::new(File::create(folder.join(&name)).with_context(|| name.clone())?);
-                picture.folded.write(&mut file).and_then(|()| file.flush()).context(name)?;
-            }
-            match &picture.svg {
-                Some(svg) => put(&format!("flamegraphs/{stem}.svg"), &fit(svg)),
-                None => Ok(()),
-            }
+            // The stacks of a large profile are large: they are not held as a text of their own.
+            let mut file = BufWriter::new(File::create(folder.join(&name)).with_context(|| name.clone())?);
+            picture.folded.write(&mut file).and_then(|()| file.flush()).context(name)?;
+            picture.svg().map_or(Ok(()), |svg| put(&format!("flamegraphs/{stem}.svg"), &svg))
         })
     }
 }

@@ -166,12 +166,16 @@ fn still_grows(trend: &Fact) -> bool {
 
 /// The captures that would settle what is open: those of weak findings first, then of what was not checked.
 fn next_captures(case: &Case, scored: &[Scored<'_>], verdict: Verdict, not_checked: &[NotChecked]) -> Vec<NextCapture> {
-    let mut names: Vec<&str> = scored
-        .iter()
-        .filter(|scored| scored.score < 7 && scored.finding.explained_by.is_none())
-        .flat_map(|scored| &scored.pattern.settle)
-        .map(String::as_str)
-        .collect();
+    let open = || scored.iter().filter(|scored| scored.score < 7 && scored.finding.explained_by.is_none());
+    let mut names: Vec<&str> = open().flat_map(|scored| &scored.pattern.settle).map(String::as_str).collect();
+    let read = |format: &str| case.artifacts.iter().any(|artifact| artifact.format == Some(format));
+    let is_there = |name: &str| match name {
+        "go-goroutines-again" | "java-threads-again" => case.snapshots.len() > 1,
+        "metrics" => read("prometheus"),
+        "proc-status" => read("proc-status"),
+        // What a pattern alone needs was captured, or it would not have fitted.
+        name => open().any(|scored| matches!(&scored.pattern.needs[..], [only] if only == name)),
+    };
     if verdict == Verdict::Inconclusive && names.is_empty() && !not_checked.is_empty() {
         let seen = |runtime| case.snapshots.iter().any(|placed| placed.what.runtime == runtime);
         names = match (seen(Runtime::Go), seen(Runtime::Java)) {
@@ -185,15 +189,16 @@ fn next_captures(case: &Case, scored: &[Scored<'_>], verdict: Verdict, not_check
     names
         .into_iter()
         .filter(|name| seen.insert(*name))
-        .filter_map(captures::get)
-        .map(|capture| {
+        .filter_map(|name| Some((name, captures::get(name)?)))
+        .map(|(name, capture)| {
             let command = match pid {
                 Some(pid) => {
                     capture.command.replace("/PID/", &format!("/{pid}/")).replace("-p PID", &format!("-p {pid}"))
                 }
                 None => capture.command.clone(),
             };
-            NextCapture { command, answers: capture.answers.clone() }
+            let again = if is_there(name) { " (once more: later or for longer)" } else { "" };
+            NextCapture { command, answers: format!("{}{again}", capture.answers) }
         })
         .collect()
 }

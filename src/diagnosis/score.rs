@@ -136,7 +136,7 @@ impl<'a> Scored<'a> {
             .collect();
         let rests_on: Vec<usize> = fors.iter().filter_map(|part| part.fact).collect();
         let sites = sites(anchor, facts, &rests_on);
-        let fingerprint = fingerprint(case, pattern, anchor, &sites);
+        let fingerprint = fingerprint(pattern, anchor, &sites);
         let count = anchor.number("count").filter(|count| *count >= 0.0).map(|count| count as u64);
         let finding =
             Finding {
@@ -271,9 +271,10 @@ fn signals(anchor: &Fact, facts: &Facts, rests_on: &[usize]) -> Map<String, serd
     signals
 }
 
-/// Stable across captures of the same fault: of category, runtime, normalised place and resource.
-fn fingerprint(case: &Case, pattern: &Pattern, anchor: &Fact, sites: &[Site]) -> String {
-    let runtime = anchor.text("runtime").unwrap_or(case.subjects[anchor.subject as usize].runtime.as_str());
+/// Stable across captures of the same fault: of category, runtime of its threads, normalised place and resource. The
+/// runtime of the subject is not in it: another file of the bundle may tell that one, or not.
+fn fingerprint(pattern: &Pattern, anchor: &Fact, sites: &[Site]) -> String {
+    let runtime = anchor.text("runtime").unwrap_or("");
     let place = sites.first().map_or("", |site| site.function.as_str());
     let resource =
         anchor.text("name").or(anchor.text("signal")).or(anchor.text("part")).or(anchor.text("victim")).unwrap_or("");

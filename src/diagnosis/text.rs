@@ -1,12 +1,12 @@
 //! Sentences of patterns, filled with the attributes of a fact.
 
 use crate::passes::fact::{Fact, Value};
-use crate::report::units;
+use crate::report::{units, view};
 
 /// Replaces `{name}` by the attribute of that name, written for people: `_bytes` with a binary unit, `_s` as a
 /// duration, shares as percent. `{name:form}` forces a form: bytes, duration, percent, number;
-/// `{name:goroutine is/goroutines are}` adds what fits one or several. What was not measured
-/// is written as "an unknown number of" would be: `?`.
+/// `{name:goroutine is/goroutines are}` adds what fits one or several; `{reason:waits}` and `{reason:wait}` say what one
+/// or several do whose reason that is. What was not measured is written as "an unknown number of" would be: `?`.
 pub fn fill(template: &str, fact: &Fact) -> String {
     let mut out = String::with_capacity(template.len() + 32);
     let mut rest = template;
@@ -40,6 +40,7 @@ pub fn names(template: &str) -> Vec<&str> {
 
 fn write(name: &str, form: &str, value: &Value) -> String {
     match value {
+        Value::Text(reason) if matches!(form, "wait" | "waits") => view::waits(reason, form == "waits"),
         Value::Text(text) => text.clone(),
         Value::Flag(flag) => if *flag { "yes" } else { "no" }.to_owned(),
         Value::List(list) => list.iter().take(3).cloned().collect::<Vec<_>>().join(", "),
@@ -77,6 +78,8 @@ mod tests {
             "1,200 at main.f, 50 % of all, ? more"
         );
         assert_eq!(fill("{count:thread waits/threads wait}", &fact), "1,200 threads wait");
+        fact.set("reason", "park");
+        assert_eq!(fill("one {reason:waits}, others {reason:wait}", &fact), "one is parked, others are parked");
         assert_eq!(names("{count} {bytes:bytes}"), ["count", "bytes"]);
     }
 }

@@ -103,6 +103,7 @@ const NATIVE_LIBRARY: &[&str] = &[
     "clone3",
     "start_thread",
     "pthread_*",
+    "lll_*",
     "futex_*",
     "do_futex_wait*",
     "lll_*",

@@ -4,6 +4,7 @@ use super::code;
 use super::fact::{Cite, Fact, Facts};
 use super::threads::{Census, Known, Population, sites_of, thread_key};
 use crate::case::Case;
+use crate::report::{units, view};
 use postmortem_parsers::evidence::Runtime;
 use postmortem_parsers::tables::Sym;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -288,7 +289,7 @@ fn counted_before(case: &Case, population: &Population<'_>, place: &str, count: 
             .collect();
         let line = there.iter().map(|known| known.thread.line).min().unwrap_or(1);
         sizes.push(size(&there));
-        let says = format!("{} goroutines there in an earlier snapshot", size(&there));
+        let says = format!("{} there in an earlier snapshot", units::counted(size(&there), "goroutine", "goroutines"));
         fact.cites.push(Cite::new(census.placed.artifact, line, says));
     }
     if let [prev, ..] = sizes[..] {
@@ -312,12 +313,18 @@ fn cite(
     fact: &mut Fact,
 ) {
     let (reason, site, _) = *key;
-    let noun = if population.runtime == Runtime::Go { "goroutines" } else { "threads" };
+    let (one, many) =
+        if population.runtime == Runtime::Go { ("goroutine", "goroutines") } else { ("thread", "threads") };
+    let noun = |count: u64| units::counted(count, one, many);
     let artifact = population.latest().placed.artifact;
     let count = size(members);
     let line = members.iter().map(|known| known.thread.line).min().unwrap_or(0);
     let place = if site.is_empty() { "no known function" } else { site };
-    fact.cites.push(Cite::new(artifact, line, format!("{count} {noun} in {reason} at {place}")));
+    fact.cites.push(Cite::new(
+        artifact,
+        line,
+        format!("{} {} at {place}", noun(count), view::waits(reason, count == 1)),
+    ));
     for (census, groups) in population.censuses.iter().zip(history).rev().skip(1).take(3) {
         let earlier = groups.get(key);
         let before = earlier.map_or(0, |members| size(members));
@@ -325,7 +332,7 @@ fn cite(
         fact.cites.push(Cite::new(
             census.placed.artifact,
             line,
-            format!("{before} {noun} there in an earlier snapshot"),
+            format!("{} there in an earlier snapshot", noun(before)),
         ));
     }
     if let (Some(orphans), Some(dead)) = (fact.number("orphans"), fact.number("dead_creators"))
@@ -337,7 +344,10 @@ fn cite(
         fact.cites.push(Cite::new(
             artifact,
             line,
-            format!("{share} % of them were started by {dead} goroutines that are gone"),
+            format!(
+                "{share} % of them were started by {} gone",
+                units::counted(dead as u64, "goroutine that is", "goroutines that are")
+            ),
         ));
     }
     if let Some(label) = common_label(case, population, members) {

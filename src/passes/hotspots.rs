@@ -290,7 +290,7 @@ fn hot(case: &Case, placed: &Placed<Profile>, profile: &Profile) -> Option<Fact>
     fact.set("kernel_share", kernel.map(|(_, weight)| weight).sum::<f64>() / shares.total);
     if let Some((idiom, share)) = idioms::most_costly(&case.tables, profile, shares.total) {
         fact.set("idiom", idiom).set("idiom_share", share);
-        let says = format!("{} of the samples are in {idiom}", units::share(share));
+        let says = format!("{} of the samples go to {idiom}", units::share(share));
         fact.cites.push(Cite::new(placed.artifact, placed.what.line, says));
     }
     if placed.what.unit == "bytes" {

@@ -7,7 +7,7 @@ use postmortem_parsers::tables::Tables;
 /// An idiom and the functions that tell it, as patterns.
 const IDIOMS: &[(&str, &[&str])] = &[
     (
-        "regex-compile",
+        "the compilation of regular expressions",
         &[
             "regexp.MustCompile",
             "regexp.Compile*",
@@ -17,15 +17,21 @@ const IDIOMS: &[(&str, &[&str])] = &[
             "sre_compile.compile",
         ],
     ),
-    ("json", &["encoding/json.*", "com.fasterxml.jackson.*", "com/fasterxml/jackson/*", "serde_json::*"]),
+    ("JSON", &["encoding/json.*", "com.fasterxml.jackson.*", "com/fasterxml/jackson/*", "serde_json::*"]),
     ("reflection", &["reflect.Value.Call", "reflect.Value.call", "java*lang*reflect*Method.invoke"]),
-    ("lock-spin", &["*queued_spin_lock_slowpath*", "runtime.lock2", "runtime.procyield*", "*pthread_spin_lock*"]),
-    ("futex", &["do_futex"]),
-    ("gc", &["runtime.gcBgMarkWorker*", "runtime.gcAssistAlloc*", "runtime.gcDrain*", "G1ParTask*", "GCTaskThread*"]),
-    ("memory-copy", &["*memcpy*", "*memmove*", "*memset*", "runtime.memclr*"]),
-    ("page-fault", &["exc_page_fault", "asm_exc_page_fault", "do_page_fault", "do_user_addr_fault"]),
     (
-        "map-growth",
+        "spinning for a lock",
+        &["*queued_spin_lock_slowpath*", "runtime.lock2", "runtime.procyield*", "*pthread_spin_lock*"],
+    ),
+    ("futex calls", &["do_futex"]),
+    (
+        "garbage collection",
+        &["runtime.gcBgMarkWorker*", "runtime.gcAssistAlloc*", "runtime.gcDrain*", "G1ParTask*", "GCTaskThread*"],
+    ),
+    ("copying and clearing memory", &["*memcpy*", "*memmove*", "*memset*", "runtime.memclr*"]),
+    ("page faults", &["exc_page_fault", "asm_exc_page_fault", "do_page_fault", "do_user_addr_fault"]),
+    (
+        "the growth of maps",
         &[
             "runtime.hashGrow",
             "runtime.growWork*",

@@ -311,7 +311,9 @@ fn limits(case: &Case, subject: SubjectId, facts: &mut Facts) {
         fact.set("kind", "memory").set("unset", true);
         facts.push(fact);
     }
-    for (signal, kind) in [("go.memory.limit", "gomemlimit"), ("cgroup.memory.high", "memory-high")] {
+    let limits =
+        [("go.memory.limit", "gomemlimit", "GOMEMLIMIT"), ("cgroup.memory.high", "memory-high", "memory.high")];
+    for (signal, kind, name) in limits {
         let Some(found) = case.signal(subject, signal) else { continue };
         let mut fact = Fact::new("limit", subject);
         // The runtime prints the largest number for "none".
@@ -319,8 +321,7 @@ fn limits(case: &Case, subject: SubjectId, facts: &mut Facts) {
         fact.set("kind", kind).set("unset", value.is_none()).set_known("value", value);
         fact.set_known("of_memory", value.zip(memory_limit(case, subject)).map(|(value, (limit, _))| value / limit));
         if let Some(sample) = found.last() {
-            let says =
-                value.map_or(format!("{signal} is not set"), |value| format!("{signal} is {}", units::number(value)));
+            let says = value.map_or(format!("{name} is not set"), |value| format!("{name} is {}", units::bytes(value)));
             fact.cites.push(Cite { place: sample.place, says });
         }
         facts.push(fact);

@@ -9,6 +9,7 @@ use super::fact::{Cite, Fact, Facts};
 use super::names;
 use super::threads::{Census, Known, Population, site, sites_of, thread_key};
 use crate::case::Case;
+use crate::report::view;
 use postmortem_parsers::evidence::Runtime;
 use postmortem_parsers::tables::FrameId;
 use std::collections::{BTreeMap, HashSet};
@@ -92,7 +93,7 @@ fn held(case: &Case, artifact: u32, gate: Gate<'_>, holders: &[&Known<'_>], fact
         fact.sites.push(site(&case.tables, frame, "holder"));
         fact.set("holder_site", case.tables.function(frame));
     }
-    let says = format!("{} are past it in {}, most in {reason}", holders.len(), gate.caller);
+    let says = format!("{} are past it in {}; most {}", holders.len(), gate.caller, view::waits(reason, false));
     fact.cites.push(Cite::new(artifact, holders[0].thread.line, says));
 }
 

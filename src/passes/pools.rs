@@ -5,6 +5,7 @@ use super::fact::{Cite, Fact, Facts};
 use super::names;
 use super::threads::{Census, Known, Population, sites_of, thread_key};
 use crate::case::Case;
+use crate::report::{units, view};
 use postmortem_parsers::evidence::Runtime;
 use postmortem_parsers::tables::StackId;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -207,7 +208,12 @@ fn named_pools(case: &Case, population: &Population<'_>, facts: &mut Facts) {
             turnover(&earlier, &blocked, &mut fact);
         }
         let artifact = population.latest().placed.artifact;
-        let says = format!("{} of {} threads named \"{name}\" are in {reason} at {site}", blocked.len(), members.len());
+        let says = format!(
+            "{} of {} threads named \"{name}\" {} at {site}",
+            units::count(blocked.len() as u64),
+            units::count(members.len() as u64),
+            view::waits(reason, false)
+        );
         fact.cites.push(Cite::new(artifact, blocked[0].thread.line, says));
         facts.push(fact);
     }
@@ -262,7 +268,11 @@ fn families(case: &Case, population: &Population<'_>, facts: &mut Facts) {
         fact.cites.push(Cite::new(
             artifact,
             members[0].thread.line,
-            format!("{} threads named \"{name}\", most in {reason}", members.len()),
+            format!(
+                "{} threads named \"{name}\"; most {}",
+                units::count(members.len() as u64),
+                view::waits(reason, false)
+            ),
         ));
         if population.censuses.len() > 1 {
             let census = population.first();

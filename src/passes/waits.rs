@@ -6,6 +6,7 @@ use super::fact::{Cite, Fact, Facts};
 use super::threads::{Census, Known, Population, sites_of, thread_key};
 use crate::case::Case;
 use crate::report::model::Site;
+use crate::report::{units, view};
 use postmortem_parsers::evidence::{ObjectRole, Runtime};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -168,8 +169,8 @@ impl Wait {
         places.sort_by_key(|(key, members)| (std::cmp::Reverse(members.len()), *key));
         for ((place, reason), members) in places.into_iter().take(4) {
             let plural = if members.len() == 1 { "" } else { "s" };
-            let wait = if members.len() == 1 { "waits" } else { "wait" };
-            let says = format!("{} {noun}{plural} {wait} in {reason} at {place}", members.len());
+            let wait = view::waits(reason, members.len() == 1);
+            let says = format!("{} {noun}{plural} {wait} at {place}", units::count(members.len() as u64));
             fact.cites.push(Cite::new(artifact, members[0].thread.line, says));
         }
         if let Some(index) = self.holder {
@@ -178,7 +179,7 @@ impl Wait {
             fact.cites.push(Cite::new(
                 artifact,
                 known.thread.line,
-                format!("{} is past the lock: {} at {place}", name(known), known.reason),
+                format!("{} is past the lock and {} at {place}", name(known), view::waits(known.reason, true)),
             ));
         }
     }

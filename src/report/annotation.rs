@@ -54,7 +54,7 @@ pub(super) fn in_order(report: &Report) -> Vec<&Finding> {
 
 /// `info`, `warning`, `error` or `critical`, and how sure.
 pub(super) fn certainty(finding: &Finding) -> String {
-    view::certainty(Some(finding.severity), finding.confidence)
+    view::certainty(Some(finding), finding.confidence)
 }
 
 /// One line that names the fault.
@@ -69,7 +69,7 @@ pub(super) fn message(report: &Report, finding: &Finding) -> String {
     let mut lines = vec![format!("{} {}", title(finding), certainty(finding))];
     let summary = view::beyond_title(&finding.title, &finding.summary);
     lines.extend(plain(summary));
-    let mut places: Vec<String> = view::places(finding, false).iter().map(place).collect();
+    let mut places: Vec<String> = view::places(report, finding, false).iter().map(place).collect();
     places.extend(view::subject_of(report, finding).map(|subject| format!("in {}", text::visible(subject))));
     if !places.is_empty() {
         lines.push(format!("Where: {}", places.join(", ")));
@@ -86,9 +86,7 @@ pub(super) fn message(report: &Report, finding: &Finding) -> String {
         lines.push("Fix:".to_owned());
         lines.extend(fix);
     }
-    if let Some(suppressed) = &finding.suppressed {
-        lines.push(format!("Allowed: {}", text::visible(&suppressed.reason)));
-    }
+    lines.extend(view::allowance(finding).map(|allowance| format!("This is {}", text::visible(&allowance))));
     lines.join("\n")
 }
 

@@ -28,6 +28,18 @@ impl Folded {
         self.rows.iter().map(|row| (self.roots[row.root as usize].as_str(), &self.text[row.start..row.end], row.weight))
     }
 
+    /// The same stacks with other names.
+    pub fn renamed(&self, to: &mut dyn FnMut(&str) -> String) -> Folded {
+        let mut builder = Builder::default();
+        for (root, stack, weight) in self.iter() {
+            let root = builder.root(&to(root.trim_end_matches(';')));
+            let frames: Vec<String> = stack.split(';').map(&mut *to).collect();
+            let stack = builder.stack(frames.iter().map(|frame| (frame.as_str(), "")));
+            builder.add(root, stack, weight);
+        }
+        builder.finish()
+    }
+
     /// Writes the text.
     ///
     /// # Errors

@@ -84,9 +84,8 @@ fn lead(document: &mut Document, report: &Report, causes: &[Cause<'_>], max_char
     let word = view::verdict_word(report.verdict);
     let title = match causes.first() {
         Some(cause) => {
-            let severity = cause.finding.map(|finding| finding.severity);
             let category = fit(&cause.cause.category, 60, inline);
-            format!("{word}: {category} {}", view::certainty(severity, cause.cause.confidence))
+            format!("{word}: {category} {}", view::certainty(cause.finding, cause.cause.confidence))
         }
         None => format!("{word}: {}", view::verdict_meaning(report)),
     };
@@ -136,13 +135,7 @@ fn lead_finding(
     if let Some(places) = whereabouts(report, finding, at_most(380), false) {
         document.text(lead, rank::CAUSE, format!("**Where:** {places}\n\n"));
     }
-    if let Some(place) = finding.source.iter().find(|place| !place.lines.is_empty()) {
-        let guilty = |number: u32| if Some(number) == place.line { '>' } else { ' ' };
-        let lines: Vec<String> =
-            place.lines.iter().map(|(number, line)| format!("{} {number:>5}  {line}", guilty(*number))).collect();
-        let place = code(&text::cut_middle(&text::visible(&view::source_place(place)), 120));
-        document.text(lead, rank::LEAD_EVIDENCE, format!("{place}\n\n{}\n", fence("text", &lines)));
-    }
+    source(document, lead, rank::LEAD_EVIDENCE, finding);
     let evidence = document.section(None, "**Evidence**\n\n", "\n");
     for line in finding.evidence.iter().take(LEAD_EVIDENCE) {
         let place = code(&text::cut_middle(&text::visible(&view::place(line)), 90));
@@ -154,6 +147,16 @@ fn lead_finding(
     if !finding.remediation.trim().is_empty() {
         document.text(fix, rank::LEAD_FIX, format!("{}\n\n", fit(&finding.remediation, at_most(450), prose)));
     }
+}
+
+/// The guilty lines of the first place that is in the repository.
+fn source(document: &mut Document, section: Section, rank: u8, finding: &Finding) {
+    let Some(place) = finding.source.iter().find(|place| !place.lines.is_empty()) else { return };
+    let guilty = |number: u32| if Some(number) == place.line { '>' } else { ' ' };
+    let lines: Vec<String> =
+        place.lines.iter().map(|(number, line)| format!("{} {number:>5}  {line}", guilty(*number))).collect();
+    let place = code(&text::cut_middle(&text::visible(&view::source_place(place)), 120));
+    document.text(section, rank, format!("{place}\n\n{}\n", fence("text", &lines)));
 }
 
 fn bundle_line(report: &Report) -> String {
@@ -178,7 +181,7 @@ fn judged(document: &mut Document, report: &Report) {
 /// `813 goroutines wait in select at f (hub.go:41), started by g`.
 fn whereabouts(report: &Report, finding: &Finding, max: usize, all: bool) -> Option<String> {
     let mut said = String::new();
-    let places = view::places(finding, all).into_iter().map(|place| {
+    let places = view::places(report, finding, all).into_iter().map(|place| {
         let function = code(&text::cut_middle(&text::visible(place.function), 200));
         let source = place.source.map_or(String::new(), |it| format!(" ({})", fit(&it, 200, inline)));
         format!("{} {function}{source}", inline(&place.lead))
@@ -202,12 +205,11 @@ fn root_causes(document: &mut Document, report: &Report, causes: &[Cause<'_>]) {
     }
     let all = document.section(None, "## Root causes\n\n", "");
     for (index, cause) in causes.iter().enumerate() {
-        let severity = cause.finding.map(|finding| finding.severity);
         let heading = format!(
             "### {}. {} {}\n\n",
             cause.cause.rank,
             fit(&cause.cause.category, 60, inline),
-            view::certainty(severity, cause.cause.confidence)
+            view::certainty(cause.finding, cause.cause.confidence)
         );
         let one = document.section(Some(all), &heading, "");
         if let Some(finding) = cause.finding {
@@ -240,6 +242,9 @@ fn about_cause(
     }
     if let Some(places) = whereabouts(report, finding, 2_000, true) {
         document.text(one, rank::ABOUT_CAUSES, format!("Where: {places}\n\n"));
+    }
+    if !is_first {
+        source(document, one, rank::ABOUT_CAUSES, finding);
     }
     let shown = if is_first { LEAD_EVIDENCE } else { 0 };
     confidence(document, one, finding);
@@ -325,6 +330,7 @@ fn details_of(document: &mut Document, finding: &Finding) {
     if !summary.is_empty() {
         document.text(all, rank::FINDINGS, format!("{summary}\n\n"));
     }
+    source(document, all, rank::FINDINGS, finding);
     for line in finding.evidence.iter().chain(&finding.against) {
         let place = code(&text::cut_middle(&text::visible(&view::place(line)), 160));
         document.part(all, rank::FINDINGS, format!("- {place}: {}\n", fit(&line.says, 400, inline)), Left::evidence());
@@ -333,7 +339,7 @@ fn details_of(document: &mut Document, finding: &Finding) {
 }
 
 fn in_one_line(finding: &Finding) -> String {
-    let certainty = view::certainty(Some(finding.severity), finding.confidence);
+    let certainty = view::certainty(Some(finding), finding.confidence);
     format!("{} {certainty}: {}", fit(&finding.category, 60, inline), fit(&finding.title, 300, inline))
 }
 

@@ -16,7 +16,7 @@ pub mod terminal;
 mod text;
 pub mod tree;
 pub mod units;
-mod view;
+pub(crate) mod view;
 
 #[cfg(test)]
 pub(crate) mod fixtures;

@@ -190,7 +190,7 @@ impl<'a> Screen<'a> {
         let causes = view::causes(self.report);
         for cause in &causes {
             let place = cause.finding.and_then(|finding| {
-                let place = view::places(finding, false).into_iter().next()?;
+                let place = view::places(self.report, finding, false).into_iter().next()?;
                 Some(format!("  {}{}", place.function, place.source.map_or(String::new(), |it| format!(" ({it})"))))
             });
             let line = format!("{}{}", self.headline(cause), text::visible(&place.unwrap_or_default()));
@@ -226,12 +226,11 @@ impl<'a> Screen<'a> {
     fn further_causes(&mut self, causes: &[Cause<'_>]) {
         for cause in causes.iter().take(self.limits.causes.saturating_sub(1)) {
             self.blank();
-            let severity = cause.finding.map(|finding| finding.severity);
             let head = format!(
                 "{}. {}  {}",
                 cause.cause.rank,
                 self.paint(Paint::Bold, &short(&cause.cause.category)),
-                view::certainty(severity, cause.cause.confidence)
+                view::certainty(cause.finding, cause.cause.confidence)
             );
             self.line(&head);
             match cause.finding {
@@ -459,7 +458,7 @@ impl<'a> Screen<'a> {
     /// Says where: in the code, unless the title did, and in which process.
     fn whereabouts(&mut self, finding: &Finding) {
         let mut said = Vec::new();
-        let places = view::places(finding, self.verbose());
+        let places = view::places(self.report, finding, self.verbose());
         if places.iter().any(|place| !finding.title.contains(place.function)) {
             said.extend(places.iter().map(|place| self.place(place)));
         }
@@ -532,7 +531,7 @@ impl<'a> Screen<'a> {
             "{}  {}  {}",
             self.verdict(self.report.verdict, severity),
             self.paint(Paint::Bold, &short(&cause.cause.category)),
-            view::certainty(severity, cause.cause.confidence)
+            view::certainty(cause.finding, cause.cause.confidence)
         )
     }
 
@@ -681,7 +680,7 @@ fn short(category: &str) -> String {
 }
 
 fn category(finding: &Finding) -> String {
-    format!("{} {}", short(&finding.category), view::certainty(Some(finding.severity), finding.confidence))
+    format!("{} {}", short(&finding.category), view::certainty(Some(finding), finding.confidence))
 }
 
 /// The first lines, with a mark where there were more.

@@ -73,18 +73,41 @@ pub(crate) fn verdict_meaning(report: &Report) -> &'static str {
     match report.verdict {
         Verdict::Problem => "something is wrong, but the report names no cause",
         Verdict::Healthy => "enough was captured to judge, and nothing is wrong",
-        Verdict::Inconclusive if report.findings.is_empty() => "too little was captured to judge",
-        Verdict::Inconclusive => "something is suspected, but not shown",
+        Verdict::Inconclusive if !report.findings.is_empty() => "something is suspected, but not shown",
+        Verdict::Inconclusive if report.buckets.is_empty() && report.trends.is_empty() => {
+            "too little was captured to judge"
+        }
+        Verdict::Inconclusive => "nothing was found, and too little was captured to call it healthy",
     }
 }
 
-/// `(error, 94 % sure)`.
-pub(crate) fn certainty(severity: Option<Severity>, confidence: f64) -> String {
+/// `(error, 94 % sure, new)`. A cause has no finding only in a report that somebody edited.
+pub(crate) fn certainty(finding: Option<&Finding>, confidence: f64) -> String {
     let sure = match units::confidence(confidence) {
         percent if confidence.is_finite() => format!("{percent} sure"),
         unknown => format!("confidence {unknown}"),
     };
-    severity.map_or(format!("({sure})"), |severity| format!("({}, {sure})", severity.as_str()))
+    let severity = finding.map(|finding| finding.severity.as_str().to_owned());
+    let standing = finding.into_iter().flat_map(marks);
+    let said: Vec<String> = severity.into_iter().chain([sure]).chain(standing.map(str::to_owned)).collect();
+    format!("({})", said.join(", "))
+}
+
+/// How a finding stands to the baseline and to what is allowed, a word or two each.
+pub(crate) fn marks(finding: &Finding) -> Vec<&'static str> {
+    let state = finding.state.map(|state| match state {
+        State::New => "new",
+        State::Worse => "worse than in the baseline",
+        State::Same => "in the baseline",
+    });
+    state.into_iter().chain(finding.suppressed.as_ref().map(|_| "allowed")).collect()
+}
+
+/// Why a finding is allowed and for how long.
+pub(crate) fn allowance(finding: &Finding) -> Option<String> {
+    let suppressed = finding.suppressed.as_ref()?;
+    let until = suppressed.until.as_ref().map_or(String::new(), |until| format!(" until {until}"));
+    Some(format!("allowed{until}: {}", suppressed.reason))
 }
 
 /// `metrics.txt:1203`.
@@ -115,9 +138,8 @@ pub(crate) fn standing(report: &Report) -> Vec<String> {
         ));
     }
     for finding in &report.findings {
-        if let Some(suppressed) = &finding.suppressed {
-            let until = suppressed.until.as_ref().map_or(String::new(), |until| format!(", until {until}"));
-            lines.push(format!("{} is allowed{until}: {}", finding.id, suppressed.reason));
+        if let Some(allowance) = allowance(finding) {
+            lines.push(format!("{} is {allowance}", finding.id));
         }
     }
     lines
@@ -150,10 +172,12 @@ pub(crate) struct Place<'a> {
 
 /// Where it happens, as phrases of one sentence: `813 goroutines wait in select at` f, `started by` g. The first site
 /// of each role, or all of them.
-pub(crate) fn places<'a>(finding: &'a Finding, all: bool) -> Vec<Place<'a>> {
+pub(crate) fn places<'a>(report: &Report, finding: &'a Finding, all: bool) -> Vec<Place<'a>> {
     let mut places: Vec<Place> = Vec::new();
     let mut roles: Vec<&str> = Vec::new();
-    for site in &finding.sites {
+    // A process without a known function is its own place.
+    let process = subject_of(report, finding).unwrap_or("");
+    for site in finding.sites.iter().filter(|site| site.function != process) {
         let again = roles.contains(&site.role.as_str());
         if again && !all {
             continue;
@@ -162,16 +186,17 @@ pub(crate) fn places<'a>(finding: &'a Finding, all: bool) -> Vec<Place<'a>> {
         let who = if places.is_empty() { who_waits(finding) } else { None };
         let lead = match (who, site.role.as_str()) {
             (Some(who), "blocked") => format!("{who} at"),
-            (Some(who), _) => format!("{who}, {}", role(&site.role, again)),
-            (None, _) => role(&site.role, again),
+            (Some(who), _) => format!("{who}, {}", role(finding, &site.role, again)),
+            (None, _) => role(finding, &site.role, again),
         };
         places.push(Place { lead, function: &site.function, source: source(site, all) });
     }
     places
 }
 
-fn role(role: &str, again: bool) -> String {
+fn role(finding: &Finding, role: &str, again: bool) -> String {
     let lead = match role {
+        "hot" if finding.category.contains("leak") => "allocated in",
         "blocked" => "at",
         "creator" => "started by",
         "holder" => "held by",
@@ -200,7 +225,7 @@ pub(crate) fn who_waits(finding: &Finding) -> Option<String> {
 }
 
 /// What a thread does whose reason is this one.
-fn waits(reason: &str, single: bool) -> String {
+pub(crate) fn waits(reason: &str, single: bool) -> String {
     let (verb, rest) = match reason {
         "running" => ("run", ""),
         "runnable" => ("are", "ready to run"),
@@ -360,7 +385,10 @@ pub(crate) fn tally<'a>(words: impl Iterator<Item = &'a str>) -> String {
 }
 
 fn spaced(word: &str) -> String {
-    word.replace('-', " ")
+    match word {
+        "insufficient" => "with too few samples".to_owned(),
+        word => word.replace('-', " "),
+    }
 }
 
 /// Trends that say something, growing ones first, and the rest as a tally.
@@ -420,10 +448,11 @@ pub(crate) fn trend(trend: &Trend) -> String {
     said
 }
 
-/// Name of the process that a finding is about.
+/// Name of the process that a finding is about, if it is known.
 pub(crate) fn subject_of<'a>(report: &'a Report, finding: &Finding) -> Option<&'a str> {
     let id = finding.subject.as_ref()?;
-    report.subjects.iter().find(|subject| subject.id == *id).map(|subject| subject.name.as_str())
+    let subject = report.subjects.iter().find(|subject| subject.id == *id)?;
+    (subject.name != subject.kind).then_some(subject.name.as_str())
 }
 
 /// Name of a subject for people.

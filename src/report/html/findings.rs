@@ -97,6 +97,7 @@ impl<'a> Findings<'a> {
                 (meter(finding.confidence))
                 (units::confidence(finding.confidence)) " sure"
             }
+            @for mark in view::marks(finding) { span.chip { (mark) } }
         }
     }
 
@@ -110,6 +111,8 @@ impl<'a> Findings<'a> {
                 div {
                     div.summary { (prose(view::beyond_title(&finding.title, summary))) }
                     (self.places(finding))
+                    (allowed(finding))
+                    @if !finding.source.is_empty() { h2 { "In the source" } (source(finding)) }
                     h2 { "Evidence" }
                     (evidence(self.report, finding, &finding.evidence))
                     (against(self.report, finding))
@@ -132,7 +135,7 @@ impl<'a> Findings<'a> {
 
     /// Where it happens.
     fn places(&self, finding: &Finding) -> Markup {
-        let places = view::places(finding, true);
+        let places = view::places(self.report, finding, true);
         html! {
             @if !places.is_empty() {
                 dl.places {
@@ -179,7 +182,7 @@ impl<'a> Findings<'a> {
     fn reference(&self, finding: &Finding) -> Markup {
         html! {
             a href={ "#finding-" (self.number(finding)) } { (sentence(&finding.title, 160)) }
-            " " (view::certainty(Some(finding.severity), finding.confidence))
+            " " (view::certainty(Some(finding), finding.confidence))
         }
     }
 
@@ -222,6 +225,8 @@ impl<'a> Findings<'a> {
                 }
                 (prose(view::beyond_title(&finding.title, &finding.summary)))
                 (self.places(finding))
+                (allowed(finding))
+                @if !finding.source.is_empty() { h3 { "In the source" } (source(finding)) }
                 h3 { "Evidence" }
                 (evidence(self.report, finding, &finding.evidence))
                 (against(self.report, finding))
@@ -248,6 +253,27 @@ fn meter(confidence: f64) -> Markup {
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// Why a finding does not fail a run.
+fn allowed(finding: &Finding) -> Markup {
+    html! {
+        @if let Some(allowance) = view::allowance(finding) { p.cut { (sentence(&capital(&allowance), 500)) } }
+    }
+}
+
+/// Its places in the repository: the lines of the first at once, those of the others when they are opened.
+fn source(finding: &Finding) -> Markup {
+    let shown = finding.source.iter().take(MOST_EVIDENCE);
+    html! {
+        @for (index, place) in shown.enumerate() {
+            @let told = html! { code.place { (visible(&view::source_place(place), 200)) } };
+            @if place.lines.is_empty() { div.plain { (told) } } @else {
+                details.excerpt open[index == 0] { summary { (told) } (excerpt(&place.lines, place.line)) }
+            }
+        }
+        (parts::left_out(finding.source.len().saturating_sub(MOST_EVIDENCE) as u64, "more places are in report.json."))
+    }
 }
 
 /// Lines of evidence, each of which opens what stands around it in the artifact.
@@ -297,7 +323,7 @@ fn profile_of(report: &Report, line: &EvidenceLine) -> Option<usize> {
 /// Lines of an artifact with their numbers; the one that is meant is marked.
 fn excerpt(lines: &[(u32, String)], meant: Option<u32>) -> Markup {
     html! {
-        pre.lines tabindex="0" aria-label="Lines of the artifact" {
+        pre.lines tabindex="0" aria-label="The lines around it" {
             @for (number, line) in lines {
                 @let line = sentence(&line.replace('\t', "    "), 400);
                 @let number = if *number > 0 { number.to_string() } else { String::new() };

@@ -1,5 +1,6 @@
 //! Finds in a text what tells who or holds a secret.
 
+use super::Place;
 use regex::{Captures, Regex};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::LazyLock;
@@ -74,8 +75,9 @@ static FORMS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_[A-Za-z0-9_]{16,}|\bgl[a-z]{2,5}-[A-Za-z0-9_.-]{16,}",
         r"\bxox[a-z]-[A-Za-z0-9-]{8,}|\bxapp-[A-Za-z0-9-]{8,}",
         r"\b(?:[rsp]k|whsec)_(?:live_|test_)?[A-Za-z0-9]{16,}",
-        r"\b(?:npm|hf|pat|secret|lin_api|shpat|shpss|shpca|ntn|dckr_pat|tfp|rubygems|phc|cfut|ops)_[A-Za-z0-9_-]{20,}",
-        r"\b(?:pypi|sk|glsa|NRAK|PMAK|sq0atp|sq0csp|key|ATATT3)-?[A-Za-z0-9]*-?[A-Za-z0-9_-]{24,}",
+        // After an underline no other stands: names of functions have them.
+        r"\b(?:npm|hf|pat|secret|lin_api|shpat|shpss|shpca|ntn|dckr_pat|tfp|rubygems|phc|cfut|ops|glsa)_[A-Za-z0-9-]{20,}",
+        r"\b(?:pypi|sk|NRAK|PMAK|sq0atp|sq0csp|key)-(?:[A-Za-z0-9]+-)?[A-Za-z0-9_-]{20,}|\bATATT3[A-Za-z0-9_=-]{24,}",
         r"\bSG\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}|\bhv[sbr]\.[A-Za-z0-9_-]{16,}|\bs\.[A-Za-z0-9]{24}\b",
         r"\b(?:AC|SK)[0-9a-f]{32}\b|\b[0-9]{8,10}:AA[A-Za-z0-9_-]{32,}|\bAGE-SECRET-KEY-1[0-9A-Z]{20,}",
         r"hooks\.slack\.com/(?:services|workflows)/(?P<v>[A-Za-z0-9/_-]+)",
@@ -323,31 +325,25 @@ impl Detector {
         self.code.iter().any(|name| name.contains(value))
     }
 
-    /// All values of a text, those found first winning over others at their place; all of it within a private key.
-    pub(super) fn spans(&self, text: &str, in_key: bool) -> Vec<Span> {
-        let mut found = Found { text, spans: Vec::new() };
-        if in_key && !text.trim().is_empty() {
-            found.add(Kind::Secret, 0, text.len());
-            return found.spans;
+    /// All values of a text, by what it is; all of it within a private key.
+    pub(super) fn found(&self, text: &str, place: Place) -> Vec<Span> {
+        match place {
+            Place::Text => self.spans(text),
+            Place::Name => spans_of_name(text),
+            Place::Key if text.trim().is_empty() => Vec::new(),
+            Place::Key => vec![Span { kind: Kind::Secret, start: 0, end: text.len() }],
         }
+    }
+
+    /// All values of a text, those found first winning over others at their place.
+    fn spans(&self, text: &str) -> Vec<Span> {
+        let mut found = Found { text, spans: Vec::new() };
         for form in FORMS.iter() {
             found.all(form, Kind::Secret, |_| true);
         }
-        for form in USER_INFO.iter() {
-            for captures in form.captures_iter(text) {
-                found.group(&captures, "v", Kind::Secret);
-                if captures.name("u").is_some_and(|user| is_somebody(user.as_str())) {
-                    found.group(&captures, "u", Kind::User);
-                }
-            }
-        }
+        user_info(&mut found);
         pairs(&mut found);
-        found.all(&EMAIL, Kind::Email, |it| {
-            let (name, domain) = it.split_once('@').unwrap_or((it, ""));
-            let ending = domain.rsplit('.').next().unwrap_or("");
-            let version = domain.starts_with('v') && domain[1..].starts_with(|c: char| c.is_ascii_digit());
-            !version && !NO_MAIL.contains(&ending) && !name.is_empty()
-        });
+        found.all(&EMAIL, Kind::Email, is_email);
         found.all(&MAC, Kind::Mac, |_| true);
         addresses(&mut found);
         for form in HOSTS.iter() {
@@ -389,6 +385,41 @@ impl Detector {
     }
 }
 
+/// The values of a name: a function, or whatever else a profile takes for a frame, such as a thread or a request.
+/// Only what no function is called like.
+fn spans_of_name(name: &str) -> Vec<Span> {
+    let mut found = Found { text: name, spans: Vec::new() };
+    // Nearly all names are plain.
+    if name.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.' | b':')) {
+        return found.spans;
+    }
+    for form in FORMS.iter() {
+        found.all(form, Kind::Secret, |_| true);
+    }
+    user_info(&mut found);
+    // `Token::operator==` is a function.
+    if !name.contains("::") && (name.contains(['=', '?', '"']) || name.contains(" -")) {
+        pairs(&mut found);
+    }
+    found.all(&EMAIL, Kind::Email, is_email);
+    found.all(&MAC, Kind::Mac, |_| true);
+    addresses(&mut found);
+    for form in HOSTS.iter() {
+        found.all(form, Kind::Host, |it| is_somebody(it) && !is_number(it));
+    }
+    for it in DOMAIN.find_iter(name) {
+        // No language has functions with a hyphen; modules stand before a slash.
+        let ending = it.as_str().rsplit('.').next().unwrap_or("");
+        if it.as_str().contains('-') && DOMAINS.contains(&ending) && !name[it.end()..].starts_with(['/', '(']) {
+            found.add(Kind::Host, it.start(), it.end());
+        }
+    }
+    for form in USERS.iter() {
+        found.all(form, Kind::User, is_somebody);
+    }
+    found.spans
+}
+
 /// Spans of one text; what is found later does not cut what was found before.
 struct Found<'t> {
     text: &'t str,
@@ -417,6 +448,25 @@ impl Found<'_> {
             }
         }
     }
+}
+
+/// Users and passwords before an at sign.
+fn user_info(found: &mut Found<'_>) {
+    for form in USER_INFO.iter() {
+        for captures in form.captures_iter(found.text) {
+            found.group(&captures, "v", Kind::Secret);
+            if captures.name("u").is_some_and(|user| is_somebody(user.as_str())) {
+                found.group(&captures, "u", Kind::User);
+            }
+        }
+    }
+}
+
+fn is_email(it: &str) -> bool {
+    let (name, domain) = it.split_once('@').unwrap_or((it, ""));
+    let ending = domain.rsplit('.').next().unwrap_or("");
+    let version = domain.starts_with('v') && domain[1..].starts_with(|c: char| c.is_ascii_digit());
+    !version && !NO_MAIL.contains(&ending) && !name.is_empty()
 }
 
 fn is_somebody(value: &str) -> bool {

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv6Addr;
 
-/// Fields that the program or its patterns wrote, and functions: they stay as they are.
+/// Fields that the program or its patterns wrote: they stay as they are.
 const VERBATIM: &[&str] = &[
     "schema",
     "tool",
@@ -22,9 +22,6 @@ const VERBATIM: &[&str] = &[
     "category",
     "severity",
     "verdict",
-    "function",
-    "frames",
-    "created_by",
     "format",
     "kind",
     "runtime",
@@ -49,6 +46,20 @@ const VERBATIM: &[&str] = &[
     "state",
 ];
 
+/// Fields with functions. A profile may have other frames: a thread, a request.
+const NAMES: &[&str] = &["function", "frames", "created_by"];
+
+/// What a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// A sentence, a line of an artifact, a name of a file.
+    Text,
+    /// A line within a private key.
+    Key,
+    /// A frame of a stack.
+    Name,
+}
+
 /// The report with everything masked that tells who or holds a secret; as it is if that was done before.
 pub fn redacted(report: &Report) -> Report {
     if report.redaction.is_some() {
@@ -62,6 +73,7 @@ pub fn redacted(report: &Report) -> Report {
 pub struct Masks {
     detector: Detector,
     pseudonyms: BTreeMap<(Kind, String), String>,
+    numbers: BTreeMap<Kind, usize>,
     /// Values that are masked wherever they stand, the longest first.
     known: Vec<(Kind, String)>,
     counts: BTreeMap<String, u64>,
@@ -74,6 +86,7 @@ impl Masks {
         let mut masks = Masks {
             detector: Detector::new(names_of_code(&value)),
             pseudonyms: BTreeMap::new(),
+            numbers: BTreeMap::new(),
             known: Vec::new(),
             counts: BTreeMap::new(),
         };
@@ -83,17 +96,12 @@ impl Masks {
             .map(|subject| subject.name.as_str())
             .chain(report.buckets.iter().map(|bucket| bucket.process.as_str()))
             .collect();
-        let mut numbers: BTreeMap<Kind, usize> = BTreeMap::new();
-        each(&value, &mut |text, in_key| {
-            for span in masks.detector.spans(text, in_key) {
+        each(&value, &mut |text, place| {
+            for span in masks.detector.found(text, place) {
                 let found = text[span.start..span.end].to_owned();
-                let key = (span.kind, normal(span.kind, &found));
-                if masks.pseudonyms.contains_key(&key) {
+                if !masks.learn(span.kind, &found) {
                     continue;
                 }
-                let number = numbers.entry(span.kind).or_insert(0);
-                *number += 1;
-                masks.pseudonyms.insert(key, format!("<{}-{number}>", span.kind.as_str()));
                 if !ours.contains(found.as_str()) && span.kind.is_telling(&found) && !masks.detector.is_code(&found) {
                     masks.known.push((span.kind, found));
                 }
@@ -105,23 +113,41 @@ impl Masks {
 
     fn apply(&mut self, report: &Report) -> Report {
         let mut value = serde_json::to_value(report).unwrap_or_default();
-        change(&mut value, "", &mut Pem::default(), &mut |text, in_pem| self.masked(text, in_pem));
+        change(&mut value, "", &mut Pem::default(), &mut |text, place| self.masked_at(text, place));
         let mut masked: Report = serde_json::from_value(value).unwrap_or_else(|_| report.clone());
         masked.redaction = Some(Redaction { counts: std::mem::take(&mut self.counts) });
         masked
     }
 
     /// A text with everything masked.
-    pub fn masked(&mut self, text: &str, in_key: bool) -> String {
-        let mut spans = self.detector.spans(text, in_key);
+    pub fn masked(&mut self, text: &str) -> String {
+        self.masked_at(text, Place::Text)
+    }
+
+    /// A frame of a stack with everything masked that no function is called like.
+    pub fn masked_name(&mut self, name: &str) -> String {
+        self.masked_at(name, Place::Name)
+    }
+
+    fn masked_at(&mut self, text: &str, place: Place) -> String {
+        let mut spans = self.detector.found(text, place);
+        for span in &spans {
+            self.learn(span.kind, &text[span.start..span.end]);
+        }
         spans.extend(self.known_in(text));
         self.replaced(text, spans)
     }
 
-    /// A text in which only what was learned from the report is masked.
-    pub fn known_masked(&mut self, text: &str) -> String {
-        let spans = self.known_in(text);
-        self.replaced(text, spans)
+    /// Gives a value a pseudonym; false if it has one.
+    fn learn(&mut self, kind: Kind, value: &str) -> bool {
+        let key = (kind, normal(kind, value));
+        if self.pseudonyms.contains_key(&key) {
+            return false;
+        }
+        let number = self.numbers.entry(kind).or_insert(0);
+        *number += 1;
+        self.pseudonyms.insert(key, format!("<{}-{number}>", kind.as_str()));
+        true
     }
 
     fn known_in(&self, text: &str) -> Vec<Span> {
@@ -168,26 +194,20 @@ fn normal(kind: Kind, value: &str) -> String {
 
 /// The functions of a report: what looks like a host or a secret in them is none.
 fn names_of_code(value: &Value) -> Vec<String> {
-    let mut names = BTreeSet::new();
-    fn collect(value: &Value, field: &str, names: &mut BTreeSet<String>) {
-        match value {
-            Value::String(text) if matches!(field, "function" | "frames" | "created_by") => {
-                names.insert(text.clone());
-            }
-            Value::Array(items) => items.iter().for_each(|item| collect(item, field, names)),
-            Value::Object(fields) => fields.iter().for_each(|(name, item)| collect(item, name, names)),
-            _ => {}
+    let (mut names, detector) = (BTreeSet::new(), Detector::new(Vec::new()));
+    each(value, &mut |text, place| {
+        if place == Place::Name && detector.found(text, place).is_empty() {
+            names.insert(text.to_owned());
         }
-    }
-    collect(value, "", &mut names);
+    });
     names.into_iter().collect()
 }
 
 /// Calls `see` with each text that may be masked, in order.
-fn each(value: &Value, see: &mut dyn FnMut(&str, bool)) {
+fn each(value: &Value, see: &mut dyn FnMut(&str, Place)) {
     let mut copy = value.clone();
-    change(&mut copy, "", &mut Pem::default(), &mut |text, in_key| {
-        see(text, in_key);
+    change(&mut copy, "", &mut Pem::default(), &mut |text, place| {
+        see(text, place);
         text.to_owned()
     });
 }
@@ -209,11 +229,15 @@ impl Pem {
     }
 }
 
-fn change(value: &mut Value, field: &str, pem: &mut Pem, to: &mut dyn FnMut(&str, bool) -> String) {
+fn change(value: &mut Value, field: &str, pem: &mut Pem, to: &mut dyn FnMut(&str, Place) -> String) {
     match value {
         Value::String(text) => {
-            let in_key = pem.holds(text);
-            let new = to(text, in_key);
+            let place = match pem.holds(text) {
+                _ if NAMES.contains(&field) => Place::Name,
+                true => Place::Key,
+                false => Place::Text,
+            };
+            let new = to(text, place);
             if new != *text {
                 *text = new;
             }
@@ -231,7 +255,7 @@ fn change(value: &mut Value, field: &str, pem: &mut Pem, to: &mut dyn FnMut(&str
                 if !VERBATIM.contains(&name.as_str()) {
                     change(&mut item, &name, &mut Pem::default(), to);
                 }
-                let name = if matches!(field, "signals" | "claims") { to(&name, false) } else { name };
+                let name = if matches!(field, "signals" | "claims") { to(&name, Place::Text) } else { name };
                 changed.insert(name, item);
             }
             *fields = changed;
