@@ -4,13 +4,18 @@ use super::model::{Change, FindingDiff};
 use crate::report::model::{Finding, Report};
 use std::cmp::Reverse;
 
-/// Compares the findings of two reports.
-pub fn diff(before: &Report, after: &Report) -> Vec<FindingDiff> {
-    let mut left: Vec<&Finding> = before.findings.iter().collect();
+/// Patterns that say what a profile is full of: where profiles are compared, that is judged there, and not by whether
+/// a share came over a threshold.
+const OF_PROFILES: &[&str] = &["cpu-hotspot", "cpu-hotspot-threads"];
+
+/// Compares the findings of two reports; `profiled`: their profiles were compared too.
+pub fn diff(before: &Report, after: &Report, profiled: bool) -> Vec<FindingDiff> {
+    let told = |finding: &&Finding| !(profiled && OF_PROFILES.contains(&finding.pattern.as_str()));
+    let mut left: Vec<&Finding> = before.findings.iter().filter(told).collect();
     let mut pairs: Vec<(Option<&Finding>, Option<&Finding>)> = Vec::new();
     // The same by fingerprint; what is left, by pattern: a place may have another name in another build.
     let mut open: Vec<&Finding> = Vec::new();
-    for finding in &after.findings {
+    for finding in after.findings.iter().filter(told) {
         match left.iter().position(|old| old.fingerprint == finding.fingerprint) {
             Some(at) => pairs.push((Some(left.remove(at)), Some(finding))),
             None => open.push(finding),

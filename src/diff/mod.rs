@@ -10,6 +10,8 @@ mod profiles;
 mod recording;
 mod series;
 mod subjects;
+#[cfg(test)]
+mod tests;
 pub mod words;
 
 use crate::analysis::Analysis;
@@ -45,7 +47,7 @@ pub fn compare<'a>(before: &'a Analysis, after: &'a Analysis) -> Result<Comparis
     one_sided.extend(alone);
     let (series, alone) = series::diff((&before.case, &before.report), (&after.case, &after.report), &subjects);
     one_sided.extend(alone);
-    let findings = findings::diff(&before.report, &after.report);
+    let findings = findings::diff(&before.report, &after.report, !pairs.is_empty());
     let mut warnings = before.report.warnings.clone();
     warnings.extend(after.report.warnings.iter().filter(|it| !before.report.warnings.contains(it)).cloned());
     let diff = Diff {

@@ -14,7 +14,7 @@ pub const BLOCKS: usize = 16;
 const ASSUMED: f64 = 1.5;
 /// Relative deviation of a function's cost from run to run that no block of one run shows: where its code and data
 /// came to lie, who shared the caches.
-const BETWEEN_RUNS: f64 = 0.012;
+const BETWEEN_RUNS: f64 = 0.02;
 /// Worth of the average dispersion of all functions, in degrees of freedom.
 const PRIOR_FREEDOM: f64 = 10.0;
 /// Share of false alarms among the changes that are called, at most.

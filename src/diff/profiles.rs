@@ -148,7 +148,7 @@ pub fn diff(pair: &Pair<'_>, index: usize) -> ProfileDiff {
     };
     let mut all: Vec<(usize, FunctionDiff)> = (names.iter().enumerate())
         .map(|(at, name)| {
-            let library = sides_of(pair, name).any(|function| function.library);
+            let library = is_library(pair, name);
             let telling = if library { &itself[at] } else { &own[at] };
             let function = FunctionDiff {
                 function: (*name).clone(),
@@ -217,13 +217,8 @@ pub fn diff(pair: &Pair<'_>, index: usize) -> ProfileDiff {
     }
 }
 
-fn sides_of<'p>(pair: &'p Pair<'_>, name: &str) -> impl Iterator<Item = &'p Function> + use<'p> {
-    [&pair.before, &pair.after]
-        .into_iter()
-        .map(|side| side.functions.get(name))
-        .collect::<Vec<_>>()
-        .into_iter()
-        .flatten()
+fn is_library(pair: &Pair<'_>, name: &str) -> bool {
+    [&pair.before, &pair.after].iter().any(|side| side.functions.get(name).is_some_and(|function| function.library))
 }
 
 /// Changed functions whose stacks are looked up.

@@ -1,8 +1,6 @@
 //! A comparison for people: words, then tables. As text for a terminal and as Markdown.
 
 pub mod tables;
-#[cfg(test)]
-mod tests;
 
 use super::markdown::escape;
 use super::terminal::{Style, Verbosity};
