@@ -2,8 +2,7 @@
 //
 //   ledger CPU_SECONDS [FUNCTION FACTOR]
 //
-// FUNCTION does FACTOR times the work it would do. Each run works on other data, in bursts of other lengths. All data
-// stay in the nearest cache: the cost of a function that waits for memory is not known on a machine that others use.
+// FUNCTION does FACTOR times the work it would do. Each run works on other data, in bursts of other lengths.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +16,9 @@ static const char *const NAMES[KINDS] = {"", "parse_rows", "scan_text", "hash_bl
                                          "walk_list", "fill_matrix", "crc_pages", "round_cents"};
 static double factor[KINDS];
 static uint64_t state, sink;
-static unsigned char text[1 << 13];
-static uint32_t keys[1024], list[1 << 11], crc_table[256];
-static double matrix[32][32];
+static unsigned char text[1 << 16];
+static uint32_t keys[4096], list[1 << 12], crc_table[256];
+static double matrix[128][128];
 
 FN uint64_t draw(void) {
     state ^= state << 13, state ^= state >> 7, state ^= state << 17;
@@ -28,7 +27,7 @@ FN uint64_t draw(void) {
 FN void parse_rows(long n) {
     uint64_t sum = 0, value = 0;
     for (long i = 0; i < n; i++) {
-        unsigned char c = text[i & 8191];
+        unsigned char c = text[i & 0xffff];
         if (c >= '0' && c <= '9') value = value * 10 + (c - '0');
         else sum += value, value = 0;
     }
@@ -36,17 +35,17 @@ FN void parse_rows(long n) {
 }
 FN void scan_text(long n) {
     long found = 0;
-    for (long i = 0; i < n; i++) found += text[i & 8191] == 'x' && text[(i + 1) & 8191] == 'y';
+    for (long i = 0; i < n; i++) found += text[i & 0xffff] == 'x' && text[(i + 1) & 0xffff] == 'y';
     sink += found;
 }
 FN void hash_block(long n) {
     uint64_t h = 14695981039346656037u;
-    for (long i = 0; i < n; i++) h = (h ^ text[i & 8191]) * 1099511628211u;
+    for (long i = 0; i < n; i++) h = (h ^ text[i & 0xffff]) * 1099511628211u;
     sink += h;
 }
 FN void sort_keys(long n) {
-    for (; n > 0; n -= 1024) {
-        long count = n < 1024 ? n : 1024;
+    for (; n > 0; n -= 4096) {
+        long count = n < 4096 ? n : 4096;
         for (long i = 0; i < count; i++) keys[i] = (uint32_t)(i * 2654435761u ^ state);
         for (long gap = count / 2; gap > 0; gap /= 2)
             for (long i = gap; i < count; i++) {
@@ -59,18 +58,18 @@ FN void sort_keys(long n) {
     sink += keys[7];
 }
 FN void walk_list(long n) {
-    uint32_t at = (uint32_t)(state & ((1 << 11) - 1));
+    uint32_t at = (uint32_t)(state & ((1 << 12) - 1));
     for (long i = 0; i < n; i++) at = list[at];
     sink += at;
 }
 FN void fill_matrix(long n) {
     double *cells = &matrix[0][0];
-    for (long i = 0; i < n; i++) cells[i & 1023] = cells[(i * 7) & 1023] * 0.99 + (double)i;
+    for (long i = 0; i < n; i++) cells[i & 16383] = cells[(i * 7) & 16383] * 0.99 + (double)i;
     sink += (uint64_t)cells[5];
 }
 FN void crc_pages(long n) {
     uint32_t crc = ~0u;
-    for (long i = 0; i < n; i++) crc = crc_table[(crc ^ text[i & 8191]) & 255] ^ (crc >> 8);
+    for (long i = 0; i < n; i++) crc = crc_table[(crc ^ text[i & 0xffff]) & 255] ^ (crc >> 8);
     sink += crc;
 }
 FN void round_cents(long n) {
@@ -82,16 +81,16 @@ static long amount(int kind, long n) { return (long)((double)n * factor[kind]); 
 
 FN void ingest(long n) {
     parse_rows(amount(PARSE, n * 9));
-    scan_text(amount(SCAN, n * 16));
+    scan_text(amount(SCAN, n * 12));
 }
 FN void index_rows(long n) {
     hash_block(amount(HASH, n * 11));
-    sort_keys(amount(SORT, n / 2));
+    sort_keys(amount(SORT, n));
 }
 FN void report(long n) {
-    walk_list(amount(WALK, n * 4));
-    fill_matrix(amount(FILL, n * 16));
-    crc_pages(amount(CRC, n * 8));
+    walk_list(amount(WALK, n * 3));
+    fill_matrix(amount(FILL, n * 12));
+    crc_pages(amount(CRC, n * 6));
     round_cents(amount(ROUND, n * 2));
 }
 FN void serve(void) {
@@ -116,7 +115,7 @@ int main(int argc, char **argv) {
         factor[kind] = atof(argv[3]);
     }
     for (size_t i = 0; i < sizeof text; i++) text[i] = (unsigned char)(draw() % 3 ? '0' + draw() % 10 : 'p' + draw() % 16);
-    for (uint32_t i = 0; i < 1 << 11; i++) list[i] = (i * 40503u + 12345u) & ((1 << 11) - 1);
+    for (uint32_t i = 0; i < 1 << 12; i++) list[i] = (i * 40503u + 12345u) & ((1 << 12) - 1);
     for (uint32_t i = 0; i < 256; i++) {
         uint32_t c = i;
         for (int bit = 0; bit < 8; bit++) c = c & 1 ? 0xedb88320u ^ c >> 1 : c >> 1;
