@@ -2,13 +2,15 @@
 
 use super::model::{Change, Count, GroupDiff, ReasonDiff, ThreadsDiff};
 use super::names;
-use super::noise::{ALPHA, corrected, exact};
+use super::noise::{corrected, exact};
 use super::subjects::Subjects;
 use crate::case::Case;
 use crate::passes::threads::{Census, Known, Population};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+/// Share of false alarms among the changes that are called, at most.
+const ALPHA: f64 = 0.01;
 /// Threads come and go in batches: so many count as one that does so alone.
 const BATCH: f64 = 3.0;
 /// A change is at least this many threads,

@@ -25,12 +25,16 @@ fn without_rust_hash(name: &str) -> &str {
 }
 
 fn without_copies(mut name: &str) -> &str {
-    while let Some((bare, copy)) = COPIES.iter().find_map(|copy| name.rfind(copy).map(|at| name.split_at(at))) {
-        let rest = copy[1..].trim_start_matches(|c: char| c.is_ascii_alphabetic() || c == '_');
-        if bare.is_empty() || !rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
-            break;
-        }
-        name = bare;
+    let cut = |name: &str| {
+        COPIES.iter().find_map(|copy| {
+            let at = name.rfind(copy).filter(|at| *at > 0)?;
+            let number = &name[at + copy.len()..];
+            let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+            ((number.is_empty() || number.starts_with('.')) && is_number(number)).then_some(at)
+        })
+    };
+    while let Some(at) = cut(name) {
+        name = &name[..at];
     }
     name
 }

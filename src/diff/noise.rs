@@ -18,7 +18,7 @@ const BETWEEN_RUNS: f64 = 0.02;
 /// Worth of the average dispersion of all functions, in degrees of freedom.
 const PRIOR_FREEDOM: f64 = 10.0;
 /// Share of false alarms among the changes that are called, at most.
-pub const ALPHA: f64 = 0.02;
+pub const ALPHA: f64 = 0.05;
 /// Fewer samples on both sides together decide nothing.
 pub const FEWEST: f64 = 10.0;
 

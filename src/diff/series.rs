@@ -1,7 +1,7 @@
 //! Signals on both sides: the table of before and after.
 
 use super::model::{Change, Level, SeriesDiff};
-use super::noise::{ALPHA, corrected};
+use super::noise::corrected;
 use super::subjects::Subjects;
 use crate::case::{Case, Signal};
 use crate::passes::growth::robust::{lag_one, median, percentile, spread};
@@ -15,6 +15,8 @@ const LEAST_RELATIVE: f64 = 0.2;
 const FEWEST: usize = 5;
 /// and a level changed when it is so many times what it was.
 const UNTESTED_FACTOR: f64 = 2.0;
+/// Share of false alarms among the changes that are called, at most.
+const ALPHA: f64 = 0.01;
 /// Smaller changes of bytes are nothing.
 const LEAST_BYTES: f64 = 8.0 * 1024.0 * 1024.0;
 /// Smaller changes of counts are nothing.

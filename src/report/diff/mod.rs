@@ -11,6 +11,8 @@ use tables::{Most, Table, headline, word};
 
 /// Sentences of the summary that one screen has.
 const MOST_SAID: usize = 12;
+/// Notes that one screen has.
+const MOST_NOTES: usize = 4;
 
 /// Writes the comparison for a terminal.
 pub fn terminal(diff: &Diff, style: &Style) -> String {
@@ -36,21 +38,22 @@ pub fn terminal(diff: &Diff, style: &Style) -> String {
         out.push('\n');
         out.push_str(&drawn(&table, width, &paint));
     }
-    let warnings = diff.warnings.iter().map(|warning| warning.message.as_str());
-    let odd: Vec<&str> = diff.one_sided.iter().map(String::as_str).chain(warnings).collect();
+    let alone = diff.one_sided.iter().map(|line| format!("Not compared: {line}"));
+    let warnings = diff.warnings.iter().map(|warning| match &warning.artifact {
+        Some(artifact) => format!("{artifact}: {}", warning.message),
+        None => warning.message.clone(),
+    });
+    let odd: Vec<String> = alone.chain(warnings).collect();
     if !odd.is_empty() {
         out.push('\n');
     }
-    let most = if style.verbosity >= Verbosity::Verbose { usize::MAX } else { 4 };
+    let most = if style.verbosity >= Verbosity::Verbose { usize::MAX } else { MOST_NOTES };
     for line in odd.iter().take(most) {
-        let _ = writeln!(out, "Not compared: {}", text::cut_end(&text::visible(line), width - 14));
+        let _ = writeln!(out, "{}", text::cut_end(&text::visible(line), width));
     }
     if odd.len() > most {
-        let _ = writeln!(
-            out,
-            "{} (list with -v)",
-            units::counted((odd.len() - most) as u64, "further note", "further notes")
-        );
+        let more = units::counted((odd.len() - most) as u64, "further note", "further notes");
+        let _ = writeln!(out, "{more} (list with -v)");
     }
     out
 }
