@@ -5,6 +5,7 @@ pub mod bundle;
 pub mod case;
 pub mod cli;
 pub mod diagnosis;
+pub mod diff;
 pub mod fold;
 pub mod passes;
 pub mod patterns;

@@ -189,7 +189,7 @@ fn completions_and_manual_pages_name_every_verb() {
     assert_eq!(run(&folder, &["man", "--out", "man1"]).0, 0);
     let pages: Vec<String> = files(&folder.path().join("man1")).into_iter().map(|(name, _)| name).collect();
     assert!(pages.contains(&"postmortem-analyze.1".to_owned()) && pages.len() >= 9, "{pages:?}");
-    for verb in ["analyze", "render", "capture-script", "completions", "man"] {
+    for verb in ["analyze", "diff", "render", "capture-script", "completions", "man"] {
         assert!(run(&folder, &[verb, "--help"]).1.contains("Examples:"), "{verb}");
     }
 }

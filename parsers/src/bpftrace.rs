@@ -4,6 +4,7 @@
 
 use crate::evidence::{Claims, Evidence, Parsed, Profile, ProfileKind};
 use crate::lines::{LineNo, Lines, Text, decimal, rsplit_once, trim};
+use crate::over_time::OverTime;
 use crate::sampling::{Oddity, ProfileRows, RawThread};
 use crate::tables::{Frame, FrameId, FrameKind, Tables};
 use crate::{Format, Hint, Shape, Sniff};
@@ -196,6 +197,7 @@ impl<'a> Reader<'a> {
                 span_s: 0.0,
                 threads: Vec::new(),
                 rows: Vec::new(),
+                over_time: OverTime::default(),
             }));
             profiles.len() - 1
         });

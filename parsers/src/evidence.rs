@@ -6,6 +6,7 @@
 use crate::clock_tie::{self, ClockTie};
 use crate::lines::LineNo;
 use crate::off_cpu::{self, Switches};
+use crate::over_time::OverTime;
 use crate::tables::{FrameId, Remap, StackId, Sym, Tables};
 use std::ops::Range;
 
@@ -327,6 +328,8 @@ pub struct Profile {
     pub threads: Vec<ProfileThread>,
     /// Distinct stacks with their weights, in order of first sight.
     pub rows: Vec<ProfileRow>,
+    /// When the rows were seen, where samples have times.
+    pub over_time: OverTime,
 }
 
 /// What kind of event stream.
@@ -736,6 +739,7 @@ impl Profile {
                 })
             })
             .collect();
+        let mut places = Vec::with_capacity(next.rows.len());
         for row in next.rows {
             let thread = new_index[row.thread as usize];
             let at = *index.rows.entry((row.stack, thread)).or_insert_with(|| {
@@ -745,7 +749,9 @@ impl Profile {
             let known = &mut self.rows[at];
             known.samples = known.samples.saturating_add(row.samples);
             known.weight += row.weight;
+            places.push(at as u32);
         }
+        self.over_time.append(next.over_time, &places);
         self.span_s = match (self.when, next.when) {
             (When::Boot(first), When::Boot(then)) => (then + next.span_s - first).max(self.span_s),
             _ => self.span_s + next.span_s,

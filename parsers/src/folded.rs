@@ -3,6 +3,7 @@
 
 use crate::evidence::{Claims, Evidence, Parsed, Profile, ProfileKind};
 use crate::lines::{LineNo, Lines, Text, decimal, float, rsplit_once};
+use crate::over_time::OverTime;
 use crate::sampling::{Oddity, ProfileRows, RawFrames, RawThread};
 use crate::tables::{Frame, FrameId, FrameKind, Tables};
 use crate::{Format, Hint, Shape, Sniff};
@@ -139,12 +140,18 @@ fn python_source(text: &[u8]) -> Option<(&[u8], &[u8], u32)> {
 /// bcc's mark between the user's and the kernel's part of a stack.
 const SEPARATOR: &[u8] = b"-";
 
+/// The event of the first of two numbers a line.
+pub const BEFORE: &str = "samples, before";
+/// The event of the second of two numbers a line.
+pub const AFTER: &str = "samples, after";
+
 struct Reader<'a> {
     raw: RawFrames<'a>,
     frames: Vec<FrameId>,
     rows: ProfileRows<'a>,
+    /// What the second number of each line gives, where there are two.
+    after: Option<ProfileRows<'a>>,
     records: u64,
-    differential: bool,
     /// What a unit of the numbers is worth in the profile's unit; `None`: the numbers count samples.
     scale: Option<f64>,
     first: LineNo,
@@ -163,19 +170,21 @@ impl<'a> Reader<'a> {
             line: lines.number(),
             claims: Claims::default(),
             kind: if off_cpu { ProfileKind::OffCpu } else { ProfileKind::Unknown },
-            event: "samples".into(),
+            event: if layout.differential { BEFORE } else { "samples" }.into(),
             unit: if microseconds { "nanoseconds" } else { "samples" }.into(),
             when: hint.when,
             span_s: 0.0,
             threads: Vec::new(),
             rows: Vec::new(),
+            over_time: OverTime::default(),
         };
+        let after = layout.differential.then(|| Profile { event: AFTER.into(), ..profile.clone() });
         Reader {
             raw: RawFrames::default(),
             frames: Vec::new(),
             rows: ProfileRows::new(profile),
+            after: after.map(ProfileRows::new),
             records: 0,
-            differential: layout.differential,
             scale: microseconds.then_some(1e3),
             first: lines.number(),
             comments: Oddity::default(),
@@ -188,7 +197,7 @@ impl<'a> Reader<'a> {
         while let Some(line) = lines.next() {
             let number = lines.last_number();
             match self.split(line) {
-                Some((stack, value)) => self.stack(stack, value, number, tables),
+                Some((stack, values)) => self.stack(stack, values, number, tables),
                 None if line.trim_ascii().is_empty() => {}
                 None if line[0] == b'#' => self.comments.see(number),
                 None => self.junk.see(number),
@@ -196,12 +205,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn split(&self, line: &'a [u8]) -> Option<(&'a [u8], f64)> {
+    /// The stack, its number, and the second number where there are two.
+    fn split(&self, line: &'a [u8]) -> Option<(&'a [u8], (f64, f64))> {
         let (stack, value) = stack_and_number(line)?;
-        if self.differential { stack_and_number(stack) } else { Some((stack, value)) }
+        if self.after.is_none() {
+            return Some((stack, (value, 0.0)));
+        }
+        stack_and_number(stack).map(|(stack, before)| (stack, (before, value)))
     }
 
-    fn stack(&mut self, stack: &'a [u8], value: f64, number: LineNo, tables: &mut Tables) {
+    fn stack(&mut self, stack: &'a [u8], (before, after): (f64, f64), number: LineNo, tables: &mut Tables) {
         let mut thread = RawThread::default();
         self.frames.clear();
         for (index, text) in stack.split(|byte| *byte == b';').enumerate() {
@@ -217,16 +230,21 @@ impl<'a> Reader<'a> {
         }
         self.frames.reverse();
         let stack = tables.stack(&self.frames);
-        // Numbers that measure time say nothing of how many samples there were: a line is one at least.
-        let samples = if self.scale.is_none() && value.fract() == 0.0 { value as u64 } else { 1 };
-        self.rows.add(thread, stack, samples, value * self.scale.unwrap_or(1.0), |comm| tables.name(comm));
+        let scale = self.scale;
+        for (rows, value) in [(Some(&mut self.rows), before), (self.after.as_mut(), after)] {
+            // Numbers that measure time say nothing of how many samples there were: a line is one at least.
+            let samples = if scale.is_none() && value.fract() == 0.0 { value as u64 } else { 1 };
+            if let Some(rows) = rows {
+                rows.add(thread, stack, samples, value * scale.unwrap_or(1.0), |comm| tables.name(comm));
+            }
+        }
         self.records += 1;
     }
 
     fn finish(self, lines: &Lines<'_>, out: &mut Parsed) {
         out.records += self.records;
-        if self.differential {
-            out.note(self.first, "two numbers a line, before and after: only the first is read");
+        if self.after.is_some() {
+            out.note(self.first, "two numbers a line, before and after: each is a profile of its own");
         }
         self.separators.note(out, "with a separator of user and kernel frames, which is left out");
         self.comments.note(out, "of comments");
@@ -236,6 +254,7 @@ impl<'a> Reader<'a> {
                 out.note(lines.last_number(), "the text ends within this line: its number may be cut");
             }
             out.evidence.push(Evidence::Profile(self.rows.finish()));
+            out.evidence.extend(self.after.map(|after| Evidence::Profile(after.finish())));
         }
     }
 }
@@ -244,7 +263,7 @@ impl<'a> Reader<'a> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> (Parsed, Profile) {
+    fn read_text(text: &str) -> (Parsed, Profile) {
         let mut out = Parsed::default();
         Folded.parse(&mut Text::new(text.as_bytes(), 1).lines(), &Hint::default(), &mut out);
         let Some(Evidence::Profile(profile)) = out.evidence.pop() else { panic!("{text} gives no profile") };
@@ -257,7 +276,7 @@ mod tests {
 
     #[test]
     fn stacks_are_turned_innermost_first() {
-        let (out, profile) = read("ledger;[unknown];strcmp@plt 1\nledger;virtual thunk to f() 2.5\nswapper 7\n");
+        let (out, profile) = read_text("ledger;[unknown];strcmp@plt 1\nledger;virtual thunk to f() 2.5\nswapper 7\n");
         assert_eq!(functions(&out, &profile, 0), ["strcmp@plt", "[unknown]", "ledger"]);
         assert_eq!(functions(&out, &profile, 1), ["virtual thunk to f()", "ledger"]);
         assert_eq!(functions(&out, &profile, 2), ["swapper"]);
@@ -268,7 +287,7 @@ mod tests {
     #[test]
     fn off_cpu_stacks_lose_their_separator_and_are_nanoseconds() {
         let (out, profile) =
-            read("counterd;rx_main;__GI___lll_lock_wait;-;do_futex_[k];schedule_[k];__schedule_[k] 52983511\n");
+            read_text("counterd;rx_main;__GI___lll_lock_wait;-;do_futex_[k];schedule_[k];__schedule_[k] 52983511\n");
         assert_eq!(functions(&out, &profile, 0)[..3], ["__schedule", "schedule", "do_futex"]);
         let kinds: Vec<_> = out
             .tables
@@ -284,13 +303,14 @@ mod tests {
 
     #[test]
     fn stacks_of_switches_without_separator_are_counts() {
-        let (_, profile) = read("a;b;schedule;__schedule 3\n");
+        let (_, profile) = read_text("a;b;schedule;__schedule 3\n");
         assert_eq!((profile.kind, profile.unit.as_str()), (ProfileKind::OffCpu, "samples"));
     }
 
     #[test]
     fn py_spy_names_threads_and_sources() {
-        let (out, profile) = read("thread (32068): scan-0;Thread.run (threading.py:975);validate (rules.py:3) 242\n");
+        let (out, profile) =
+            read_text("thread (32068): scan-0;Thread.run (threading.py:975);validate (rules.py:3) 242\n");
         let thread = profile.threads[0];
         assert_eq!((out.tables.text(thread.comm), thread.tid), ("scan-0", 32068));
         assert_eq!(functions(&out, &profile, 0), ["validate", "Thread.run"]);
@@ -299,17 +319,24 @@ mod tests {
     }
 
     #[test]
-    fn of_two_numbers_the_first_is_read() {
-        let (out, profile) = read("a;b 10 20\na;c 0 5\n");
-        assert_eq!(profile.rows.iter().map(|row| row.weight).collect::<Vec<_>>(), [10.0, 0.0]);
+    fn two_numbers_are_a_profile_each() {
+        let mut out = Parsed::default();
+        Folded.parse(&mut Text::new(b"a;b 10 20\na;c 0 5\n", 1).lines(), &Hint::default(), &mut out);
+        let read: Vec<(&str, Vec<f64>)> = out
+            .evidence
+            .iter()
+            .filter_map(|evidence| if let Evidence::Profile(profile) = evidence { Some(profile) } else { None })
+            .map(|profile| (profile.event.as_str(), profile.rows.iter().map(|row| row.weight).collect()))
+            .collect();
+        assert_eq!(read, [(BEFORE, vec![10.0, 0.0]), (AFTER, vec![20.0, 5.0])]);
         assert!(out.notes[0].message.starts_with("two numbers"), "{:?}", out.notes);
-        let (out, profile) = read("a;GC Thread 3 20\na;c 5\n");
+        let (out, profile) = read_text("a;GC Thread 3 20\na;c 5\n");
         assert_eq!(functions(&out, &profile, 0)[0], "GC Thread 3");
     }
 
     #[test]
     fn what_is_no_stack_is_noted() {
-        let (out, profile) = read("# c\na;b 1\n\nhello world\na;b -3\na;b 2");
+        let (out, profile) = read_text("# c\na;b 1\n\nhello world\na;b -3\na;b 2");
         assert_eq!((profile.rows.len(), profile.rows[0].weight), (1, 3.0));
         let notes: Vec<(LineNo, &str)> = out.notes.iter().map(|note| (note.line, note.message.as_str())).collect();
         assert_eq!(notes[0], (1, "1 line of comments"));

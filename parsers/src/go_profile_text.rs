@@ -8,6 +8,7 @@ use crate::evidence::{
 };
 use crate::go_goroutines::label_pairs;
 use crate::lines::{LineNo, Lines, decimal, hexadecimal, rsplit_once, split_once};
+use crate::over_time::OverTime;
 use crate::signals::{Source, lookup};
 use crate::tables::{Frame, FrameId, FrameKind, StackId, Sym, Tables};
 use crate::{Format, Hint, Shape, Sniff, sniff_embedded};
@@ -424,6 +425,7 @@ impl<'a> Text<'a> {
             span_s: 0.0,
             threads: vec![ProfileThread::default()],
             rows: Vec::new(),
+            over_time: OverTime::default(),
         };
         let mut index: FxHashMap<StackId, usize> = FxHashMap::default();
         for row in &self.rows {

@@ -3,6 +3,7 @@
 
 use crate::evidence::{Claims, Profile, ProfileKind, ProfileRow, ProfileThread, When};
 use crate::lines::{LineNo, decimal, rsplit_once, split_once};
+use crate::over_time::OverTime;
 use crate::tables::{Remap, StackId};
 use rustc_hash::FxHashMap;
 
@@ -109,6 +110,7 @@ pub(crate) fn profile(waits: &[Wait], line: LineNo) -> Profile {
         span_s: 0.0,
         threads: Vec::new(),
         rows: Vec::new(),
+        over_time: OverTime::default(),
     };
     let mut threads: FxHashMap<ProfileThread, u32> = FxHashMap::default();
     let mut rows: FxHashMap<(StackId, u32), usize> = FxHashMap::default();
@@ -123,6 +125,7 @@ pub(crate) fn profile(waits: &[Wait], line: LineNo) -> Profile {
         });
         profile.rows[row].samples += 1;
         profile.rows[row].weight += nanoseconds;
+        profile.over_time.add(row as u32, out.since, *nanoseconds);
     }
     profile
 }

@@ -8,6 +8,7 @@ use crate::evidence::{Claims, Evidence, Parsed, Profile, ProfileKind, ProfileThr
 use crate::interned::Names;
 use crate::lines::{LineNo, Lines, decimal, hexadecimal, rsplit_once, split_once, words};
 use crate::off_cpu::{self, Switch, Switches, Wait};
+use crate::over_time::OverTime;
 use crate::perf_frames::{FrameLines, behind_address};
 use crate::sampling::{Oddity, ProfileRows, RawFrames, RawThread};
 use crate::tables::{Frame, FrameId, FrameKind, Tables};
@@ -391,6 +392,7 @@ fn new_profile(header: &Header<'_>, line: LineNo, when: When) -> Profile {
         span_s: 0.0,
         threads: Vec::new(),
         rows: Vec::new(),
+        over_time: OverTime::default(),
     }
 }
 

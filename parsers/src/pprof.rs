@@ -8,6 +8,7 @@ use crate::evidence::{
     Thread, When,
 };
 use crate::lines::Lines;
+use crate::over_time::OverTime;
 use crate::tables::{Frame, FrameId, FrameKind, StackId, Sym, Tables};
 use crate::{Format, Hint, Shape, Sniff};
 use rustc_hash::FxHashMap;
@@ -394,6 +395,7 @@ impl<'a> Message<'a> {
             span_s: self.duration_nanos.max(0) as f64 / 1e9,
             threads: vec![ProfileThread::default()],
             rows: Vec::new(),
+            over_time: OverTime::default(),
         };
         let mut index: FxHashMap<StackId, usize> = FxHashMap::default();
         for sample in &samples.all {

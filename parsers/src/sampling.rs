@@ -43,12 +43,15 @@ pub(crate) struct ProfileRows<'a> {
     threads: FxHashMap<RawThread<'a>, u32>,
     rows: FxHashMap<(StackId, u32), usize>,
     times: Option<(f64, f64)>,
+    /// Row and weight of what was added last.
+    latest: (u32, f64),
 }
 
 impl<'a> ProfileRows<'a> {
     /// Begins with the head of a profile, which has no threads and rows yet.
     pub(crate) fn new(profile: Profile) -> Self {
-        ProfileRows { profile, threads: FxHashMap::default(), rows: FxHashMap::default(), times: None }
+        let (threads, rows) = (FxHashMap::default(), FxHashMap::default());
+        ProfileRows { profile, threads, rows, times: None, latest: (0, 0.0) }
     }
 
     /// Adds samples; `name` interns the comm of a thread that is new.
@@ -72,10 +75,12 @@ impl<'a> ProfileRows<'a> {
         let row = &mut profile.rows[index];
         row.samples = row.samples.saturating_add(samples);
         row.weight += weight;
+        self.latest = (index as u32, weight);
     }
 
-    /// Widens the span of the profile to hold this time, in seconds.
+    /// What was added last was seen at this time, in seconds: widens the span of the profile to hold it.
     pub(crate) fn seen_at(&mut self, time: f64) {
+        self.profile.over_time.add(self.latest.0, time, self.latest.1);
         let (first, last) = self.times.unwrap_or((time, time));
         self.times = Some((first.min(time), last.max(time)));
     }

@@ -2,6 +2,7 @@
 
 mod analyze;
 mod capture;
+mod diff;
 mod explain;
 mod fold;
 mod inspect;
@@ -21,10 +22,11 @@ use std::process::ExitCode;
   postmortem analyze bundle.tar.gz
   postmortem analyze bundle.tar.gz --format markdown --target jira > ticket.txt
   postmortem analyze bundle.tar.gz --format sarif --source-root /build=. --fail-on error > findings.sarif
+  postmortem diff before.tar.gz after.tar.gz
   postmortem render bundle.tar.gz.postmortem/report.json --format junit
   postmortem capture-script --pid 4711 > capture.sh
 
-Exit status: 0 done; 1 a finding at or above --fail-on; 2 could not do the job.")]
+Exit status: 0 done; 1 a finding at or above --fail-on, or a change that it names; 2 could not do the job.")]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -33,6 +35,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Analyze(analyze::Args),
+    Diff(diff::Args),
     Inspect(inspect::Args),
     Render(render::Args),
     CaptureScript(capture::Args),
@@ -56,6 +59,7 @@ pub fn main() -> ExitCode {
     };
     let result = match cli.verb {
         Verb::Analyze(args) => analyze::run(&args),
+        Verb::Diff(args) => diff::run(&args),
         Verb::Inspect(args) => inspect::run(&args),
         Verb::Render(args) => render::run(&args),
         Verb::CaptureScript(args) => capture::run(&args),

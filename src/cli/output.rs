@@ -70,10 +70,14 @@ pub struct Args {
     verbose: u8,
 }
 
+/// When to colour.
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
-enum Color {
+pub enum Color {
+    /// On a terminal.
     Auto,
+    /// Also into files.
     Always,
+    /// Not at all.
     Never,
 }
 
@@ -121,25 +125,30 @@ impl Args {
     }
 
     fn style(&self) -> Style {
-        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let terminal = std::io::stdout().is_terminal();
-        let color = match self.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => {
-                let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-                !set("NO_COLOR") && (set("CLICOLOR_FORCE") || set("FORCE_COLOR") || (terminal && !dumb))
-            }
-        };
-        let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
         let verbosity = match (self.quiet, self.verbose) {
             (true, _) => Verbosity::Quiet,
             (_, 0) => Verbosity::Normal,
             (_, 1) => Verbosity::Verbose,
             _ => Verbosity::Debug,
         };
-        Style { color, width: columns.unwrap_or(100), verbosity }
+        style(self.color, verbosity)
     }
+}
+
+/// How to draw on this terminal.
+pub fn style(color: Color, verbosity: Verbosity) -> Style {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let terminal = std::io::stdout().is_terminal();
+    let color = match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => {
+            let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+            !set("NO_COLOR") && (set("CLICOLOR_FORCE") || set("FORCE_COLOR") || (terminal && !dumb))
+        }
+    };
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    Style { color, width: columns.unwrap_or(100), verbosity }
 }
 
 /// Writes the report to its folder, prints it, and gives the exit status.

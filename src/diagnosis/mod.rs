@@ -4,7 +4,7 @@ pub mod assemble;
 pub mod captures;
 mod links;
 pub mod profiles;
-mod score;
+pub mod score;
 pub mod text;
 
 use crate::bundle::Bundle;

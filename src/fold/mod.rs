@@ -76,7 +76,7 @@ impl Profiles {
 }
 
 /// The name of an event without its modifiers: `cycles` of `cycles:u`.
-fn bare(event: &str) -> &str {
+pub(crate) fn bare(event: &str) -> &str {
     match event.rsplit_once(':') {
         Some((name, modifiers)) if modifiers.chars().all(|c| "ukhHGpPSDIWeb".contains(c)) => name,
         _ => event,

@@ -1,9 +1,11 @@
 //! What a run is held against: a baseline, what is allowed, and how bad a finding must be to fail it.
 
 mod baseline;
+mod change;
 mod config;
 
 pub use baseline::compare;
+pub use change::FailOn;
 pub use config::{Allow, Config, allow};
 
 use crate::report::model::{Finding, Report, Severity, State};

@@ -31,13 +31,19 @@ pub enum Direction {
 
 /// Draws a flame graph; `None` when there is no weight.
 pub fn svg(folded: &Folded, title: &str, unit: &str, direction: Direction) -> Option<String> {
-    let lines = wide_enough(&drawable(folded));
+    draw(&wide_enough(&drawable(folded)), title, unit, direction, false)
+}
+
+/// Draws lines; with two numbers each, the second gives the widths and what it is above the first the colours:
+/// red, or blue where they are `negated`.
+pub(super) fn draw(lines: &[String], title: &str, unit: &str, direction: Direction, negated: bool) -> Option<String> {
     if lines.is_empty() {
         return None;
     }
     let mut options = Options::default();
     options.title = text::visible(title);
     options.count_name = text::visible(unit);
+    options.negate_differentials = negated;
     // Colours from the name alone; the default draws lots.
     options.deterministic = true;
     if direction == Direction::Down {
@@ -59,19 +65,48 @@ fn drawable(folded: &Folded) -> Vec<Line<'_>> {
     lines.filter(|(_, _, weight)| *weight > 0).collect()
 }
 
-/// Folded lines without the frames that are too narrow; their weight stays with the frame below.
-fn wide_enough(stacks: &[Line<'_>]) -> Vec<String> {
+/// A stack as far as it is drawn.
+pub(super) struct Drawn {
+    /// Its frames with their root.
+    pub line: String,
+    /// Its weight.
+    pub weight: u64,
+    /// No frame was left out.
+    pub whole: bool,
+}
+
+/// The stacks in their order, each as far as it is drawn.
+pub(super) fn drawn(folded: &Folded) -> Vec<Drawn> {
+    let stacks = drawable(folded);
+    let kept = kept(&stacks);
+    let drawn = stacks.iter().zip(kept).map(|((whole_root, whole, weight), (root, stack))| Drawn {
+        line: format!("{root}{stack}"),
+        weight: *weight,
+        whole: (root, stack) == (*whole_root, &**whole) && matches!(whole, Cow::Borrowed(_)),
+    });
+    drawn.collect()
+}
+
+/// What is left of each stack without the frames that are too narrow.
+fn kept<'a>(stacks: &'a [Line<'_>]) -> Vec<(&'a str, &'a str)> {
     let boxes = Boxes::of(stacks);
     let narrowest = boxes.narrowest();
-    let mut lines: Vec<(&str, &str, u64)> = Vec::new();
     let mut open = Vec::new();
     let mut next = 0;
-    for ((root, stack, weight), &(shared, depth)) in stacks.iter().zip(&boxes.depths) {
+    let kept = stacks.iter().zip(&boxes.depths).map(|((root, stack, _), &(shared, depth))| {
         open.truncate(shared);
         open.extend(next..next + depth - shared);
         next += depth - shared;
         let kept = open.iter().take_while(|&&index| boxes.weights[index] >= narrowest).count();
-        let (root, stack) = outermost(root, stack, kept);
+        outermost(root, stack, kept)
+    });
+    kept.collect()
+}
+
+/// Folded lines without the frames that are too narrow; their weight stays with the frame below.
+fn wide_enough(stacks: &[Line<'_>]) -> Vec<String> {
+    let mut lines: Vec<(&str, &str, u64)> = Vec::new();
+    for ((_, _, weight), (root, stack)) in stacks.iter().zip(kept(stacks)) {
         match lines.last_mut() {
             Some((last_root, last, sum)) if (*last_root, *last) == (root, stack) => *sum += weight,
             _ => lines.push((root, stack, *weight)),

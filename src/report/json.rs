@@ -11,7 +11,7 @@ pub fn render(report: &Report) -> String {
 }
 
 /// Pretty JSON without anything that acts on a terminal, with a final newline.
-pub(super) fn pretty(value: &impl Serialize) -> String {
+pub(crate) fn pretty(value: &impl Serialize) -> String {
     // There are only string keys and plain values, so this cannot fail; if it ever did, the reader must see why.
     let value = serde_json::to_value(value).unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }));
     let mut json = String::new();

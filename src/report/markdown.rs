@@ -5,7 +5,7 @@
 //! cut never leaves a fence, a table or a `<details>` open.
 
 mod dialect;
-mod escape;
+pub(super) mod escape;
 mod parts;
 
 pub use dialect::Target;

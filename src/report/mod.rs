@@ -1,6 +1,8 @@
 //! The report model and its renderers. A renderer sees the [`model::Report`] and nothing else.
 
 mod annotation;
+pub mod diff;
+pub mod diff_flamegraph;
 pub mod flamegraph;
 pub mod folded;
 pub mod github;

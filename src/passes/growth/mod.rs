@@ -11,9 +11,9 @@ mod cycle;
 mod headline;
 mod life;
 mod regress;
-mod robust;
+pub(crate) mod robust;
 mod shapes;
-mod student;
+pub(crate) mod student;
 
 pub use correlate::{Correlation, correlate, correlate_lagged};
 use life::{Life, Opinion};

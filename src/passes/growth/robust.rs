@@ -7,12 +7,12 @@ const Z95: f64 = 1.959_963_985;
 /// Keeps a scale estimate above zero; values are scaled to 0..1 here.
 pub(super) const TINY: f64 = 1e-9;
 
-pub(super) fn mean(values: &[f64]) -> f64 {
+pub(crate) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
 }
 
 /// The `q`-th percentile with linear interpolation; NaN of nothing.
-pub(super) fn percentile(values: &[f64], q: f64) -> f64 {
+pub(crate) fn percentile(values: &[f64], q: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
@@ -22,12 +22,12 @@ pub(super) fn percentile(values: &[f64], q: f64) -> f64 {
     low + (high - low) * (rank - below)
 }
 
-pub(super) fn median(values: &[f64]) -> f64 {
+pub(crate) fn median(values: &[f64]) -> f64 {
     percentile(values, 50.0)
 }
 
 /// Spread round the median in units of a standard deviation.
-pub(super) fn spread(values: &[f64]) -> f64 {
+pub(crate) fn spread(values: &[f64]) -> f64 {
     let middle = median(values);
     let distances: Vec<f64> = values.iter().map(|v| (v - middle).abs()).collect();
     MAD_TO_SIGMA * median(&distances) + TINY
@@ -65,7 +65,7 @@ pub(super) fn pearson(a: &[f64], b: &[f64]) -> Option<f64> {
 }
 
 /// How much a residual remembers of the one before; 0 where there is nothing to remember.
-pub(super) fn lag_one(residual: &[f64]) -> f64 {
+pub(crate) fn lag_one(residual: &[f64]) -> f64 {
     let deviation = mean(&residual.iter().map(|r| r * r).collect::<Vec<_>>()).sqrt();
     match residual {
         [head @ .., _] if residual.len() >= 8 && deviation > TINY => pearson(&residual[1..], head).unwrap_or(0.0),

@@ -1,7 +1,7 @@
 //! Student's t distribution, by the incomplete beta function.
 
 /// Chance of a `t` at least this far from 0 on either side.
-pub(super) fn two_sided(t: f64, freedom: f64) -> f64 {
+pub(crate) fn two_sided(t: f64, freedom: f64) -> f64 {
     if t.is_infinite() {
         return 0.0;
     }
@@ -38,7 +38,7 @@ fn ln_gamma(x: f64) -> f64 {
 }
 
 /// Regularised: 0 at x = 0, 1 at x = 1.
-fn incomplete_beta(a: f64, b: f64, x: f64) -> f64 {
+pub(crate) fn incomplete_beta(a: f64, b: f64, x: f64) -> f64 {
     if x <= 0.0 || x >= 1.0 {
         return x.clamp(0.0, 1.0);
     }

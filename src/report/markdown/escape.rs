@@ -3,7 +3,7 @@
 use super::text::{self, Block};
 
 /// Text within a line: nothing in it is markup, HTML, a mention or a reference.
-pub(super) fn inline(text: &str) -> String {
+pub(in crate::report) fn inline(text: &str) -> String {
     escape(&text::visible(text))
 }
 
@@ -111,7 +111,7 @@ fn longest_run(text: &str) -> usize {
 }
 
 /// Code in a cell of a table, where a bar must be escaped even within a code span.
-pub(super) fn code_cell(text: &str) -> String {
+pub(in crate::report) fn code_cell(text: &str) -> String {
     // Readers disagree on a backslash before that escaped bar, so such text gets an element instead of a span.
     if text.contains("\\|") { format!("<code>{}</code>", inline(text)) } else { code(text).replace('|', "\\|") }
 }
