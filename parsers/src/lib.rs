@@ -4,6 +4,7 @@
 //! [`evidence`], with the line number of each piece and a [`evidence::Note`] for whatever was odd. Parsing never fails.
 
 pub mod clock_tie;
+pub mod container;
 pub mod evidence;
 pub mod inferno;
 pub mod lines;
@@ -34,8 +35,10 @@ mod hs_err;
 mod interned;
 mod java_dump_file;
 mod java_dump_json;
+mod java_oom;
 mod java_thread_info;
 mod java_threads;
+mod jdk8_gc_log;
 mod jmap_histo;
 mod json;
 mod jstat;
@@ -62,6 +65,7 @@ mod pprof;
 mod proc_cgroup;
 mod proc_io;
 mod proc_limits;
+mod proc_maps;
 mod proc_stat;
 mod proc_status;
 mod proc_task;
@@ -173,6 +177,8 @@ pub static FORMATS: &[&dyn Format] = &[
     &native_threads::NativeThreads,
     &go_gctrace::GoGcTrace,
     &jvm_gc_log::JvmGcLog,
+    &jdk8_gc_log::Jdk8GcLog,
+    &java_oom::JavaOutOfMemory,
     &hs_err::HsErr,
     &go_schedtrace::GoSchedTrace,
     &kernel_log::KernelLog,
@@ -202,6 +208,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &proc_status::ProcStatus,
     &proc_stat::ProcStat,
     &smaps::Smaps,
+    &proc_maps::ProcMaps,
     &proc_limits::ProcLimits,
     &proc_io::ProcIo,
     &numa_maps::NumaMaps,

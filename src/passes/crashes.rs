@@ -230,11 +230,12 @@ fn kills(case: &Case, facts: &mut Facts) {
         let mut fact = Fact::new("kill", *subject);
         let killer = last.attribute("killer").unwrap_or("");
         let by = match killer {
+            _ if is_stranger(case, *subject) => "elsewhere",
             "systemd-oomd" => "userspace",
             _ if killer.starts_with("global") => "global",
             _ => "memcg",
         };
-        fact.set("at_ancestor", killer == "memcg-parent");
+        fact.set("at_ancestor", killer == "memcg-parent").set("whole_machine", killer.starts_with("global"));
         fact.set("by", by).set("victim", victim.as_str()).set("count", all.len());
         let limit = number("limit_bytes").filter(|limit| *limit > 0.0);
         fact.set_known("limit_bytes", limit);
@@ -248,7 +249,9 @@ fn kills(case: &Case, facts: &mut Facts) {
             number("kmem_usage_bytes").or(number("stat.kernel")).zip(limit).map(|(k, l)| k / l),
         );
         fact.set_known("shmem_share", number("stat.shmem").zip(limit).map(|(s, l)| s / l));
-        parts_at_kill(*subject, all[all.len() - 1], limit, facts);
+        if by != "elsewhere" {
+            parts_at_kill(*subject, all[all.len() - 1], limit, facts);
+        }
         if !victim.is_empty() {
             fact.sites.push(Site { function: victim.clone(), file: None, line: None, role: "blocked".into() });
         }
@@ -263,6 +266,11 @@ fn kills(case: &Case, facts: &mut Facts) {
         }
         counted_kill(case, subject, facts);
     }
+}
+
+/// The victim is known to be none of the processes that were captured.
+fn is_stranger(case: &Case, subject: u32) -> bool {
+    !case.subjects[subject as usize].is_process() && case.subjects.iter().any(|subject| !subject.pids.is_empty())
 }
 
 /// What filled the limit, as the kernel's report of the kill has it.

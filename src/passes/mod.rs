@@ -22,6 +22,7 @@ pub mod reason;
 pub mod relations;
 pub mod resources;
 pub mod roles;
+pub mod shortages;
 pub mod tasks;
 pub mod threads;
 pub mod waits;
@@ -47,6 +48,7 @@ pub fn run(case: &Case, populations: &[Population<'_>], judged: &[measures::Judg
     groups::account_for_growth(&mut facts);
     resources::state(case, &mut facts);
     exits::state(case, &mut facts);
+    shortages::state(case, &mut facts);
     hotspots::state(case, &mut facts);
     facts
 }

@@ -26,6 +26,9 @@ pub const FEWEST_SAMPLES: usize = 8;
 const LARGEST: f64 = 1e100;
 /// Deep falls that are taken for restarts where none are known; more of them are the teeth of a collector.
 const MOST_BLIND_CUTS: usize = 2;
+/// So many falls beside them, of this share of the range, are smaller teeth of the same collector.
+const MOST_LESSER_FALLS: usize = 2;
+const LESSER_FALL: f64 = 0.1;
 /// No time to a limit further ahead than this many observed spans.
 const FURTHEST_SPANS: f64 = 3.0;
 
@@ -202,7 +205,9 @@ fn blind_cuts(points: &[(f64, f64)]) -> Vec<usize> {
     let range = percentile(&values, 95.0) - percentile(&values, 5.0);
     let deep = (0.4 * range).max(6.0 * spread(&steps));
     let cuts: Vec<usize> = (1..points.len()).filter(|i| steps[i - 1] < -deep).collect();
-    if cuts.len() > MOST_BLIND_CUTS { Vec::new() } else { cuts }
+    let lesser = (LESSER_FALL * range).max(4.0 * spread(&steps));
+    let lesser = steps.iter().filter(|step| **step < -lesser && **step >= -deep).count();
+    if cuts.len() > MOST_BLIND_CUTS || lesser > MOST_LESSER_FALLS { Vec::new() } else { cuts }
 }
 
 /// The verdict over all lives, and the life that stands for it: the longest that moves, if such lives cover half of
