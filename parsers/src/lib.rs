@@ -25,6 +25,7 @@ mod environ;
 mod fd_listing;
 mod folded;
 mod free;
+mod ftrace;
 mod go_gctrace;
 mod go_goroutines;
 mod go_memstats;
@@ -188,6 +189,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &node_report::NodeReport,
     &java_dump_json::JavaDumpJson,
     &java_dump_file::JavaDumpFile,
+    &ftrace::Ftrace,
     &perf_script::PerfScript,
     &bpftrace::BpfTrace,
     &strace::Strace,

@@ -30,6 +30,7 @@ fn runtime_of(evidence: &Evidence) -> Runtime {
             Some("node") => Runtime::Node,
             Some("native") => Runtime::Native,
             _ if record.attribute("class") == Some("java-out-of-memory") => Runtime::Java,
+            _ if record.attribute("java_options").is_some() => Runtime::Java,
             _ => Runtime::Unknown,
         },
         _ => Runtime::Unknown,

@@ -563,7 +563,7 @@ pub const KINDS: &[Kind] = &[
         attributes: &[
             a(
                 "by",
-                Type::Word(&["memcg", "global", "userspace", "counter", "exit", "elsewhere"]),
+                Type::Word(&["memcg", "global", "numa", "sysrq", "userspace", "counter", "exit", "elsewhere"]),
                 "who killed, or what tells of it; elsewhere: the victim is none of the captured processes",
             ),
             a("victim", Type::Text, "name of the victim"),
@@ -574,6 +574,10 @@ pub const KINDS: &[Kind] = &[
             a("waited_s", Type::Number, "seconds off CPU that are waited in it, where times are known"),
             a("kernel_share", Type::Number, "kernel memory to the limit, 0..1"),
             a("shmem_share", Type::Number, "tmpfs and shared memory to the limit, 0..1"),
+            a("largest", Type::Flag, "the victim held more than any other task that could be killed"),
+            a("largest_task", Type::Text, "the task that held most"),
+            a("oom_score_adj", Type::Number, "what was added to the victim's score, -1000..1000"),
+            a("rose", Type::Flag, "the counter rose while samples were taken; not: it happened at some time before"),
             a("whole_machine", Type::Flag, "the machine was out of memory, not a control group"),
             a("at_ancestor", Type::Flag, "the limit was that of a group above the victim's own"),
         ],
@@ -741,6 +745,7 @@ pub const KINDS: &[Kind] = &[
             a("count", Type::Number, "how many"),
             a("bytes", Type::Number, "how much"),
             a("reused", Type::Number, "of these, used again"),
+            a("late_share", Type::Number, "share of these that came in the second half of the trace, 0..1"),
             a("call", Type::Text, "system call"),
             a("reason", Type::Word(REASONS), "what that call waits for"),
         ],

@@ -303,7 +303,13 @@ fn limits(case: &Case, subject: SubjectId, facts: &mut Facts) {
         let mut fact = Fact::new("limit", subject);
         fact.set("kind", "memory").set("value", value).set("unset", false);
         let used = case.signal(subject, "cgroup.memory.current").and_then(Signal::peak);
-        fact.set_known("peak_share", used.map(|used| used.value / value));
+        // A kill at the limit tells more than samples from before it.
+        let killed = facts.of("kill").any(|kill| {
+            kill.subject == subject
+                && kill.text("by") == Some("memcg")
+                && kill.number("limit_bytes").is_some_and(|limit| (limit - value).abs() <= value * 0.001)
+        });
+        fact.set_known("peak_share", if killed { Some(1.0) } else { used.map(|used| used.value / value) });
         let hits =
             ["cgroup.memory.events.max", "cgroup.memory.failcnt"].iter().find_map(|name| case.signal(subject, name));
         fact.set_known("hits", hits.and_then(|s| Some(s.last()?.value - s.first()?.value)));

@@ -3,6 +3,7 @@
 pub mod advice;
 pub mod busy;
 pub mod code;
+pub mod collectors;
 pub mod crashes;
 pub mod exits;
 pub mod fact;
@@ -45,6 +46,7 @@ pub fn run(case: &Case, populations: &[Population<'_>], judged: &[measures::Judg
     crashes::state(case, populations, &mut facts);
     tasks::state(case, &mut facts);
     measures::state(case, judged, &mut facts);
+    collectors::state(case, &mut facts);
     groups::account_for_growth(&mut facts);
     resources::state(case, &mut facts);
     exits::state(case, &mut facts);

@@ -22,6 +22,8 @@ use robust::{differences, percentile, spread};
 
 /// A life with fewer samples is not judged.
 pub const FEWEST_SAMPLES: usize = 8;
+/// More samples of one life tell no more, and cost time.
+const MOST_SAMPLES: usize = 4096;
 /// Values and times beyond this are no measurement; their squares stay finite.
 const LARGEST: f64 = 1e100;
 /// Deep falls that are taken for restarts where none are known; more of them are the teeth of a collector.
@@ -124,7 +126,7 @@ pub fn judge(input: &Input<'_>) -> Growth {
     let judged: Vec<(Life, Opinion)> = lives
         .iter()
         .filter(|life| life.len() >= FEWEST_SAMPLES)
-        .map(|points| Life::new(points))
+        .map(|points| Life::new(&thinned(points)))
         .map(|life| {
             let opinion = life.judge();
             (life, opinion)
@@ -134,6 +136,12 @@ pub fn judge(input: &Input<'_>) -> Growth {
         measure(life, opinion, latest, input.limit, &mut growth);
     }
     growth
+}
+
+/// Every n-th sample of a life with more than are needed to tell.
+fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let step = points.len().div_ceil(MOST_SAMPLES).max(1);
+    points.iter().copied().step_by(step).collect()
 }
 
 /// Sorted by time, one value for each instant, finite.
