@@ -1,4 +1,4 @@
-//! `GODEBUG=gctrace=1` lines of Go 1.13 to 1.27, and those of `scavtrace=1` among them. Source: `src/runtime/mgc.go` (gcMarkTermination) and the
+//! `GODEBUG=gctrace=1` lines of Go 1.5 to 1.27, and those of the scavenger among them. Source: `src/runtime/mgc.go` (gcMarkTermination) and the
 //! documentation of `gctrace` in `src/runtime/extern.go`.
 
 mod scavenger;
@@ -50,7 +50,11 @@ impl Format for GoGcTrace {
     }
 
     fn opens(&self, line: &[u8]) -> bool {
-        line.starts_with(b"gc ") && row(line).is_ok() || scavenger::row(line).is_some()
+        match line[0] {
+            b'g' => is_row(line),
+            b's' | b'f' => scavenger::row(line).is_some() || scavenger::heap(line).is_some(),
+            _ => false,
+        }
     }
 
     fn parse(&self, lines: &mut Lines<'_>, hint: &Hint<'_>, out: &mut Parsed) {
@@ -63,13 +67,25 @@ impl Format for GoGcTrace {
         };
         let mut returned = SeriesBuilder::default();
         while let Some(line) = lines.peek() {
+            let at = (lines.time().map_or(hint.when, When::Wall), lines.number());
             if let Some(row) = scavenger::row(line) {
-                let when = lines.time().map_or(hint.when, When::Wall);
-                row.add((when, lines.number()), &mut returned);
+                row.add(at, &mut returned);
                 lines.advance();
                 continue;
             }
-            let Ok((_, (uptime, values))) = row(line) else { break };
+            if let Some(heap) = scavenger::heap(line) {
+                heap.add(at, &mut returned);
+                lines.advance();
+                continue;
+            }
+            if !is_row(line) {
+                break;
+            }
+            let Ok((_, (uptime, values))) = row(line) else {
+                out.note(lines.number(), "a gctrace line that cannot be read");
+                lines.advance();
+                continue;
+            };
             // The time since start orders collections exactly; a wrapper's time is that of the write.
             events.rows.push((When::Uptime(uptime), lines.number()));
             events.values.extend(values);
@@ -93,6 +109,14 @@ impl Format for GoGcTrace {
             None => out.evidence.push(Evidence::Events(events)),
         }
     }
+}
+
+/// `gc 1 @0.501s ... MB goal ...`: cheap, since it is asked of every line of every log.
+fn is_row(line: &[u8]) -> bool {
+    let Some((number, rest)) = line.strip_prefix(b"gc ").and_then(|rest| split_once(rest, b" @")) else { return false };
+    decimal(number).is_some()
+        && rest.first().is_some_and(u8::is_ascii_digit)
+        && memchr::memmem::find(rest, b" MB goal").is_some()
 }
 
 fn number(input: &[u8]) -> IResult<&[u8], f64> {

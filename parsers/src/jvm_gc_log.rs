@@ -19,7 +19,12 @@ pub const COLUMNS: &[&str] = &[
     "heap_capacity_bytes",
     // 1: all of the heap was collected with the program stopped.
     "full",
+    // 1: as `full`, and somebody asked for it (`System.gc()`, a histogram, a heap dump).
+    "asked",
 ];
+
+/// Causes of full collections that no lack of memory brought about.
+pub(crate) const ASKED: &[&[u8]] = &[b"System.gc()", b"Heap Inspection", b"Heap Dump", b"Diagnostic Command"];
 
 /// Unified GC logs.
 pub struct JvmGcLog;
@@ -152,7 +157,7 @@ struct Safepoints {
 }
 
 #[derive(Default)]
-struct Log {
+pub(crate) struct Log {
     rows: Vec<(When, LineNo)>,
     values: Vec<f64>,
     signs: [Sign; CLASSES.len()],
@@ -192,13 +197,7 @@ impl Log {
             fields.find(|(name, _)| *name == key).and_then(|(_, value)| decimal(value.strip_suffix(b" ns")?))
         };
         let (Some(total), Some(reaching)) = (seconds(b"Total"), seconds(b"Reaching safepoint")) else { return false };
-        let reaching = reaching as f64 / 1e9;
-        let safepoints = &mut self.safepoints;
-        safepoints.sign.add(total as f64 / 1e9, text, when, line);
-        safepoints.reaching_s += reaching;
-        if reaching > safepoints.longest_s {
-            (safepoints.longest_s, safepoints.operation) = (reaching, lossy(operation));
-        }
+        self.stop(total as f64 / 1e9, reaching as f64 / 1e9, operation, text, when, line);
         true
     }
 
@@ -217,6 +216,7 @@ impl Log {
             return;
         }
         let Some((before, after, capacity)) = transition(text) else { return };
+        let is_full = text.starts_with(b"Pause Full");
         let collects_nothing = text.starts_with(b"Pause Remark") || text.starts_with(b"Pause Cleanup");
         let mut values = [
             gc as f64,
@@ -224,7 +224,8 @@ impl Log {
             before,
             if collects_nothing { f64::NAN } else { after },
             capacity,
-            f64::from(u8::from(text.starts_with(b"Pause Full"))),
+            f64::from(u8::from(is_full)),
+            f64::from(u8::from(is_full && ASKED.iter().any(|cause| contains(text, cause)))),
         ];
         let again = is_cleanup && self.cleaned == Some(gc);
         self.cleaned = is_cleanup.then_some(gc);
@@ -233,8 +234,38 @@ impl Log {
             (*row, *last) = ((when, line), values);
             return;
         }
+        self.push(when, line, values);
+    }
+
+    /// Adds a row.
+    pub(crate) fn push(&mut self, when: When, line: LineNo, values: [f64; COLUMNS.len()]) {
         self.rows.push((when, line));
         self.values.extend(values);
+    }
+
+    /// What survived a collection found no room.
+    pub(crate) fn exhausted(&mut self, text: &[u8], when: When, line: LineNo) {
+        self.sign(0, 0.0, text, when, line);
+    }
+
+    /// `Total time for which application threads were stopped: 0.0120000 seconds, Stopping threads took: 0.0000100
+    /// seconds`, of JDK 8; the operation is not told.
+    pub(crate) fn stopped(&mut self, text: &[u8], when: When, line: LineNo) {
+        let mut times = text.split(|byte| *byte == b',').filter_map(|field| {
+            let (_, seconds) = split_once(field, b": ")?;
+            float(seconds.strip_suffix(b" seconds")?)
+        });
+        let (Some(total), reaching) = (times.next(), times.next().unwrap_or(0.0)) else { return };
+        self.stop(total, reaching, b"", text, when, line);
+    }
+
+    fn stop(&mut self, total: f64, reaching: f64, operation: &[u8], text: &[u8], when: When, line: LineNo) {
+        let safepoints = &mut self.safepoints;
+        safepoints.sign.add(total, text, when, line);
+        safepoints.reaching_s += reaching;
+        if reaching > safepoints.longest_s {
+            (safepoints.longest_s, safepoints.operation) = (reaching, lossy(operation));
+        }
     }
 
     /// What the head of a log says of the JVM: `Using G1`, `Heap Max Capacity: 96M`.
@@ -255,7 +286,8 @@ impl Log {
         }
     }
 
-    fn set(&mut self, key: &'static str, value: String, line: LineNo) {
+    /// Keeps the first value of a setting.
+    pub(crate) fn set(&mut self, key: &'static str, value: String, line: LineNo) {
         if self.settings.iter().any(|(known, _)| *known == key) {
             return;
         }
@@ -266,7 +298,8 @@ impl Log {
         self.settings.push((key, value));
     }
 
-    fn finish(self, out: &mut Parsed) {
+    /// Hands over what was read.
+    pub(crate) fn finish(self, out: &mut Parsed) {
         out.records += self.rows.len() as u64;
         if !self.settings.is_empty() {
             let (line, end) = self.settings_at;
@@ -388,7 +421,7 @@ fn transition(text: &[u8]) -> Option<(f64, f64, f64)> {
 }
 
 /// `96M`, in bytes.
-fn bytes(text: &[u8]) -> Option<f64> {
+pub(crate) fn bytes(text: &[u8]) -> Option<f64> {
     let (last, digits) = text.split_last()?;
     let unit = match last {
         b'B' => 1.0,
@@ -436,9 +469,9 @@ mod tests {
     #[test]
     fn pauses_of_each_collector() {
         let g1 = "[0.255s][info][gc          ] GC(0) Pause Young (Normal) (G1 Evacuation Pause) 6M->1M(96M) 9.856ms";
-        assert_eq!(row(g1), [0.0, 0.009_856, 6.0 * MIB, MIB, 96.0 * MIB, 0.0]);
+        assert_eq!(row(g1), [0.0, 0.009_856, 6.0 * MIB, MIB, 96.0 * MIB, 0.0, 0.0]);
         let full = "[1.1s][info][gc] GC(7) Pause Full (G1 Compaction Pause) 58M->57M(64M) 1.223ms";
-        assert_eq!(row(full), [7.0, 1.223 / 1e3, 58.0 * MIB, 57.0 * MIB, 64.0 * MIB, 1.0]);
+        assert_eq!(row(full), [7.0, 1.223 / 1e3, 58.0 * MIB, 57.0 * MIB, 64.0 * MIB, 1.0, 0.0]);
         let z = row("[1.1s][info][gc] GC(3) Garbage Collection (Allocation Rate) 96M(100%)->40M(42%)");
         assert_eq!((z[2], z[3]), (96.0 * MIB, 40.0 * MIB));
         assert!(z[1].is_nan() && z[4].is_nan());

@@ -4,6 +4,7 @@
 //! [`evidence`], with the line number of each piece and a [`evidence::Note`] for whatever was odd. Parsing never fails.
 
 pub mod clock_tie;
+pub mod container;
 pub mod evidence;
 pub mod inferno;
 pub mod lines;
@@ -25,6 +26,7 @@ mod environ;
 mod fd_listing;
 pub mod folded;
 mod free;
+mod ftrace;
 mod go_gctrace;
 mod go_goroutines;
 mod go_memstats;
@@ -35,8 +37,10 @@ mod hs_err;
 mod interned;
 mod java_dump_file;
 mod java_dump_json;
+mod java_oom;
 mod java_thread_info;
 mod java_threads;
+mod jdk8_gc_log;
 mod jmap_histo;
 mod json;
 mod jstat;
@@ -65,6 +69,7 @@ mod pprof;
 mod proc_cgroup;
 mod proc_io;
 mod proc_limits;
+mod proc_maps;
 mod proc_stat;
 mod proc_status;
 mod proc_task;
@@ -177,6 +182,8 @@ pub static FORMATS: &[&dyn Format] = &[
     &native_threads::NativeThreads,
     &go_gctrace::GoGcTrace,
     &jvm_gc_log::JvmGcLog,
+    &jdk8_gc_log::Jdk8GcLog,
+    &java_oom::JavaOutOfMemory,
     &hs_err::HsErr,
     &go_schedtrace::GoSchedTrace,
     &kernel_log::KernelLog,
@@ -186,6 +193,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &node_report::NodeReport,
     &java_dump_json::JavaDumpJson,
     &java_dump_file::JavaDumpFile,
+    &ftrace::Ftrace,
     &perf_script::PerfScript,
     &bpftrace::BpfTrace,
     &strace::Strace,
@@ -206,6 +214,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &proc_status::ProcStatus,
     &proc_stat::ProcStat,
     &smaps::Smaps,
+    &proc_maps::ProcMaps,
     &proc_limits::ProcLimits,
     &proc_io::ProcIo,
     &numa_maps::NumaMaps,

@@ -1,6 +1,7 @@
 //! `/proc/PID/cgroup`: which control group a process is in, and so which container and pod. Source: `cgroups(7)`;
 //! paths as the kubelet's cgroupfs and systemd drivers, containerd, CRI-O and docker make them.
 
+use crate::container::container_id;
 use crate::evidence::{Claims, Evidence, Parsed, Record, RecordKind};
 use crate::lines::{LineNo, Lines, Text, decimal, trim};
 use crate::series::{claims_of, each_line};
@@ -77,15 +78,6 @@ fn membership(line: &[u8]) -> Option<(&str, &str)> {
         && controllers.chars().all(is_name)
         && path.starts_with('/'))
     .then_some((controllers, path))
-}
-
-/// The 64 hexadecimal digits of the innermost group that has them: `docker-ID.scope`, `cri-containerd-ID.scope`, `/ID`.
-fn container_id(path: &str) -> Option<&str> {
-    path.rsplit('/').find_map(|group| {
-        let group = group.strip_suffix(".scope").unwrap_or(group);
-        let id = group.rsplit(['-', ':']).next()?;
-        (id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(id)
-    })
 }
 
 /// `pode034ee31_4c1d_4a8e_9b52_673300e23f48` within a group's name, with the dashes that systemd had to take out.

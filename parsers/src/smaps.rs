@@ -3,6 +3,7 @@
 
 use crate::evidence::{Amount, Claims, Parsed, Point, SeriesKind, Unit, When};
 use crate::lines::{LineNo, Lines, Text, hexadecimal, split_once, trim, words};
+use crate::proc_maps::Maps;
 use crate::series::{SeriesBuilder, claims_of, each_line, number};
 use crate::signals::Signal;
 use crate::{Format, Hint, Shape, Sniff};
@@ -32,12 +33,17 @@ impl Format for Smaps {
     fn parse(&self, lines: &mut Lines<'_>, hint: &Hint<'_>, out: &mut Parsed) {
         let (claims, mut builder) = (claims_of(hint), SeriesBuilder::default());
         let mut capture = Capture::default();
+        let (mut maps, mut first) = (Maps::default(), None);
         each_line(lines, hint, "that are not of a memory map", out, |line, at| {
             if let Some((start, name)) = mapping(line) {
                 // Addresses rise within a capture: a lower one begins the next.
                 if start < capture.start || capture.at.is_none() {
                     std::mem::take(&mut capture).finish(&claims, &mut builder);
                     capture.at = Some(at);
+                }
+                if name != "[rollup]" {
+                    maps.add(start, &name, at.1);
+                    first.get_or_insert(at);
                 }
                 capture.start = start;
                 capture.name = name;
@@ -54,11 +60,14 @@ impl Format for Smaps {
         });
         capture.finish(&claims, &mut builder);
         builder.finish(out);
+        if let Some(at) = first {
+            maps.finish(claims, at, out);
+        }
     }
 }
 
 /// Start and name of `558308be7000-558308be8000 r--p 00000000 fe:00 314800    /usr/bin/java`.
-fn mapping(line: &[u8]) -> Option<(u64, String)> {
+pub(crate) fn mapping(line: &[u8]) -> Option<(u64, String)> {
     let mut parts = words(line);
     let (start, end) = split_once(parts.next()?, b"-")?;
     let (start, _) = (hexadecimal(start)?, hexadecimal(end)?);
@@ -130,13 +139,13 @@ mod tests {
         let (mut out, hint) = (Parsed::default(), Hint { name: "/proc/7/smaps", ..Hint::default() });
         assert_eq!(Smaps.sniff(text, &hint), Sniff::Yes);
         Smaps.parse(&mut Text::new(text, 1).lines(), &hint, &mut out);
-        let all = out.evidence.iter().map(|evidence| match evidence {
+        let all = out.evidence.iter().filter_map(|evidence| match evidence {
             Evidence::Series(s) => {
                 let label = s.labels.first().map(|label| label.1.clone()).unwrap_or_default();
                 let Amount::Value(value) = s.points[0].value else { panic!() };
-                (s.signal.clone(), label, value)
+                Some((s.signal.clone(), label, value))
             }
-            other => panic!("{other:?}"),
+            _ => None,
         });
         let all = all.collect();
         (out, all)

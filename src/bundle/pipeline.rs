@@ -7,7 +7,7 @@ use super::sections::{self, Context};
 use super::unwrap::{self, STREAMS, Wrapper};
 use super::{Settings, Text};
 use postmortem_parsers::evidence::When;
-use postmortem_parsers::{Format, Hint, Shape};
+use postmortem_parsers::{Format, Hint, Shape, Sniff};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -95,6 +95,8 @@ impl Plan {
 struct Section {
     context: Context,
     format: Option<&'static dyn Format>,
+    /// Name and command of the section that has this format.
+    of: (String, String),
     heading: Vec<u8>,
 }
 
@@ -166,7 +168,7 @@ impl Job {
         for stream in 0..STREAMS {
             let Some(text) = unwrapped.stream(stream) else { continue };
             let (read, section) = (&mut outcome.reads[stream], &mut outcome.sections[stream]);
-            let Section { context, format, heading } = section;
+            let Section { context, format, of, heading } = section;
             sections::walk(text, plan.wrapper != Wrapper::None, context, |context, body| {
                 let text = body.text();
                 if !context.begun {
@@ -181,7 +183,14 @@ impl Job {
                     heading,
                 };
                 if !context.begun {
-                    *format = catalogue.detect(head(text.bytes()), &hint);
+                    // Captures that are taken again and again are mostly what the one before was.
+                    let again = format.filter(|_| (&*of.0, &*of.1) == (hint.name, hint.command));
+                    *format = again
+                        .filter(|known| known.sniff(head(text.bytes()), &hint) == Sniff::Yes)
+                        .or_else(|| catalogue.detect(head(text.bytes()), &hint));
+                    if again.is_none() {
+                        *of = (hint.name.to_owned(), hint.command.to_owned());
+                    }
                 }
                 match *format {
                     Some(format) if context.begun && format.shape() == Shape::Whole => {

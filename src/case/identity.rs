@@ -1,8 +1,9 @@
 //! Who is who: claims are joined only where they agree, and what names nobody goes to the only process that fits.
 
+use super::joins::{Joins, Victim};
 use super::timeline::{Clock, Moment, Resolver};
 use super::{ArtifactId, Subject, SubjectId};
-use postmortem_parsers::evidence::{Claims, EventKind, Evidence, ProfileKind, Runtime, Scope};
+use postmortem_parsers::evidence::{Claims, EventKind, Evidence, ProfileKind, RecordKind, Runtime, Scope};
 use postmortem_parsers::tables::Tables;
 use std::collections::BTreeMap;
 
@@ -22,6 +23,16 @@ fn runtime_of(evidence: &Evidence) -> Runtime {
         },
         Evidence::Series(series) if series.signal.starts_with("go.") => Runtime::Go,
         Evidence::Series(series) if series.signal.starts_with("jvm.") => Runtime::Java,
+        Evidence::Record(record) => match record.attribute("mapped_runtime") {
+            Some("go") => Runtime::Go,
+            Some("java") => Runtime::Java,
+            Some("python") => Runtime::Python,
+            Some("node") => Runtime::Node,
+            Some("native") => Runtime::Native,
+            _ if record.attribute("class") == Some("java-out-of-memory") => Runtime::Java,
+            _ if record.attribute("java_options").is_some() => Runtime::Java,
+            _ => Runtime::Unknown,
+        },
         _ => Runtime::Unknown,
     }
 }
@@ -122,7 +133,10 @@ pub fn subjects(loose: &[(ArtifactId, Evidence)], paths: &[&str], tables: &Table
         begins.sort_by(f64::total_cmp);
         subject.began_again = begins.into_iter().skip(1).collect();
     }
-    let mut finder = Finder { subjects, by_pid, by_folder: BTreeMap::new(), tables };
+    let names: BTreeMap<u64, String> =
+        by_pid.iter().map(|(pid, id)| (*pid, subjects[*id as usize].name.clone())).collect();
+    let joins = Joins::new(loose, |pid| names.get(&pid).map(String::as_str));
+    let mut finder = Finder { subjects, by_pid, by_folder: BTreeMap::new(), joins, tables };
     let of = loose.iter().map(|(artifact, evidence)| finder.subject_of(paths[*artifact as usize], evidence)).collect();
     for subject in &mut finder.subjects {
         if subject.name.is_empty() {
@@ -137,6 +151,7 @@ struct Finder<'a> {
     by_pid: BTreeMap<u64, SubjectId>,
     /// The nameless process of a folder and runtime.
     by_folder: BTreeMap<(String, Runtime), SubjectId>,
+    joins: Joins,
     tables: &'a Tables,
 }
 
@@ -145,8 +160,13 @@ impl Finder<'_> {
         let claims = evidence.claims();
         let runtime = runtime_of(evidence);
         let named = claims.pid.and_then(|pid| self.by_pid.get(&pid).copied());
-        let (id, why) = match named {
-            Some(id) => (id, None),
+        let joined = || {
+            let (pid, why) = self.joins.process(claims)?;
+            Some((*self.by_pid.get(&pid)?, Some(why)))
+        };
+        let (id, why) = match named.map(|id| (id, None)).or_else(joined) {
+            Some(found) => found,
+            None if is_kill(evidence) => self.killed(path, evidence),
             None if claims.scope != Scope::Own => (self.machine(), None),
             None => self.by_context(path, runtime),
         };
@@ -178,6 +198,29 @@ impl Finder<'_> {
         id
     }
 
+    /// The subject of a kill whose victim was not captured by its pid, container or control group.
+    fn killed(&mut self, path: &str, evidence: &Evidence) -> (SubjectId, Option<&'static str>) {
+        let Evidence::Record(kill) = evidence else { return self.by_context(path, Runtime::Unknown) };
+        let comm = kill.claims.comm.as_deref().unwrap_or("");
+        let captured = |pid: u64| Some(self.subjects[*self.by_pid.get(&pid)? as usize].name.as_str());
+        let victim = self.joins.victim(kill, captured);
+        let known: Vec<SubjectId> = self.by_pid.values().copied().collect();
+        let named = known.iter().copied().find(|id| is_same_name(&self.subjects[*id as usize].name, comm));
+        let is_named = |id: &SubjectId| {
+            let name = self.subjects[*id as usize].name.as_str();
+            !name.is_empty() && !LAUNCHERS.contains(&name)
+        };
+        match victim {
+            Victim::Captured(pid, why) if self.by_pid.contains_key(&pid) => (self.by_pid[&pid], Some(why)),
+            Victim::Stranger if !known.is_empty() => (self.machine(), None),
+            _ if named.is_some() => (named.unwrap_or_default(), Some("the victim has its name")),
+            Victim::Unknown if !known.is_empty() && !comm.is_empty() && known.iter().all(is_named) => {
+                (self.machine(), None)
+            }
+            _ => self.by_context(path, Runtime::Unknown),
+        }
+    }
+
     /// The machine itself: what is listed but not captured, and what is nobody's.
     fn machine(&mut self) -> SubjectId {
         let known = self.subjects.iter().position(|subject| subject.kind == MACHINE);
@@ -207,6 +250,18 @@ impl Finder<'_> {
         self.by_folder.insert(key, id);
         (id, None)
     }
+}
+
+fn is_kill(evidence: &Evidence) -> bool {
+    matches!(evidence, Evidence::Record(record) if record.kind == RecordKind::Kill)
+}
+
+/// What starts the program of a container, and is not it.
+const LAUNCHERS: &[&str] = &["sh", "bash", "dash", "ash", "tini", "dumb-init", "docker-init", "runc:[2:INIT]", "su"];
+
+/// The kernel keeps 15 bytes of a name.
+fn is_same_name(name: &str, comm: &str) -> bool {
+    !comm.is_empty() && !name.is_empty() && (name == comm || comm.len() >= 15 && name.starts_with(comm))
 }
 
 /// The command that has most of the samples of a profile.

@@ -2,6 +2,7 @@
 
 mod clocks;
 mod identity;
+mod joins;
 mod timeline;
 
 use crate::bundle::Bundle;

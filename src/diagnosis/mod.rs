@@ -64,7 +64,10 @@ pub fn diagnose(case: &Case, bundle: &Bundle, facts: &Facts, patterns: &[Pattern
     scored.sort_by(score::order);
     score::drop_rivals(&mut scored);
     let causes = links::link(&mut scored, facts);
-    let suspected = scored.iter().any(|scored| scored.finding.severity == Severity::Info);
+    // What is only worth knowing at its surest is no suspicion.
+    let suspected = scored
+        .iter()
+        .any(|scored| scored.finding.severity == Severity::Info && scored.pattern.severity > Severity::Info);
     let loud = scored.iter().any(|scored| scored.finding.severity >= Severity::Warning);
     let verdict = match (loud, suspected) {
         (true, _) => Verdict::Problem,

@@ -14,6 +14,9 @@ const NEAR: f64 = 0.9;
 /// Memory that a JVM needs beyond heap and what native memory tracking sees.
 const JVM_RESERVE: f64 = 0.10;
 
+/// Parts of a group's memory that no pressure gives back.
+const UNRECLAIMABLE: &[&str] = &["cgroup.memory.anon", "cgroup.memory.shmem", "cgroup.memory.kernel"];
+
 /// A setting, what it should be, and why.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Advice {
@@ -33,7 +36,7 @@ pub struct Advice {
 pub fn advise(case: &Case, facts: &Facts) -> Vec<Advice> {
     let of_subject = |subject| {
         let known = Known { case, facts, subject };
-        [known.go_memory_limit(), known.gomaxprocs(), known.largest_heap(), known.memory_limit()]
+        [known.go_memory_limit(), known.gomaxprocs(), known.largest_heap(), known.memory_limit(), known.request()]
     };
     let settings = case.subject_ids().flat_map(of_subject).flatten();
     settings.chain(facts.of("pool").filter_map(pool_size)).collect()
@@ -132,39 +135,70 @@ impl Known<'_> {
             .then(|| self.advice("-Xmx", mebibytes(best, "m"), Some(units::bytes(heap)), arithmetic))
     }
 
+    /// What cannot be reclaimed at its highest, where the pod asks for less or for nothing: the first to go when the
+    /// node runs out of memory are those above their request.
+    fn request(&self) -> Option<Advice> {
+        let last = |name| Some(self.case.signal(self.subject, name)?.last()?.value);
+        let now = last("k8s.memory.request");
+        let pod = self.case.records.iter().filter(|placed| placed.subject == self.subject);
+        let is_pod = pod.into_iter().any(|placed| placed.what.claims.pod.is_some());
+        // A pod with a limit and no request asks for the limit.
+        let asked = now.or(self.group_limit());
+        let peaks = self.held();
+        let peak: f64 = peaks.iter().map(|(_, bytes)| bytes).sum();
+        if !is_pod || peaks.is_empty() || asked.is_some_and(|asked| peak <= asked) {
+            return None;
+        }
+        let best = peak * 1.1;
+        let arithmetic = format!(
+            "highest: {} = {}, which cannot be reclaimed; a tenth more = {}",
+            listed(&peaks),
+            units::bytes(peak),
+            units::bytes(best)
+        );
+        Some(self.advice("memory request", mebibytes(best, "Mi"), now.map(units::bytes), arithmetic))
+    }
+
+    /// The highest of each part of the group's memory that cannot be reclaimed.
+    fn held(&self) -> Vec<(&'static str, f64)> {
+        UNRECLAIMABLE
+            .iter()
+            .filter_map(|name| Some((*name, self.fact("level", "signal", name)?.number("max")?)))
+            .collect()
+    }
+
     /// What cannot be reclaimed at its highest, and a quarter more; not while it grows, since no limit is enough then.
     fn memory_limit(&self) -> Option<Advice> {
         let limit = self.group_limit()?;
-        let parts = ["cgroup.memory.anon", "cgroup.memory.shmem", "cgroup.memory.kernel"];
         let grows = |signal: &str| {
             self.fact("trend", "signal", signal)
                 .is_some_and(|fact| matches!(fact.text("verdict"), Some("growing" | "insufficient")))
         };
         let live_grows = ["go.memory.live_after_gc", "jvm.memory.used_after_last_gc"].into_iter().any(grows);
-        if parts.into_iter().any(grows) || live_grows {
+        if UNRECLAIMABLE.iter().any(|name| grows(name)) || live_grows {
             return None;
         }
-        let peaks: Vec<(&str, f64)> = parts
-            .into_iter()
-            .filter_map(|name| Some((name, self.fact("level", "signal", name)?.number("max")?)))
-            .collect();
+        let peaks = self.held();
         let peak: f64 = peaks.iter().map(|(_, bytes)| bytes).sum();
         if peak < limit * NEAR {
             return None;
         }
-        let listed: Vec<String> = peaks
-            .iter()
-            .map(|(name, bytes)| format!("{} {}", units::bytes(*bytes), name.rsplit('.').next().unwrap_or(name)))
-            .collect();
         let best = peak * 1.25;
         let arithmetic = format!(
             "highest: {} = {}, which cannot be reclaimed; a quarter more = {}",
-            listed.join(" + "),
+            listed(&peaks),
             units::bytes(peak),
             units::bytes(best)
         );
         Some(self.advice("memory limit", mebibytes(best, "Mi"), Some(units::bytes(limit)), arithmetic))
     }
+}
+
+fn listed(peaks: &[(&str, f64)]) -> String {
+    let each = peaks
+        .iter()
+        .map(|(name, bytes)| format!("{} {}", units::bytes(*bytes), name.rsplit('.').next().unwrap_or(name)));
+    each.collect::<Vec<_>>().join(" + ")
 }
 
 /// As many as are in use and waited for at once: the demand of the worst moment that was captured.

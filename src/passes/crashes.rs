@@ -98,11 +98,13 @@ fn reports(case: &Case, facts: &mut Facts) {
         let mut fact = Fact::new("report", placed.subject);
         fact.set("kind", kind).set_known("bytes", number("bytes")).set_known("reused", number("reused"));
         fact.set_known("count", number("count").or(number("objects")));
+        let late = number("late").zip(number("count")).filter(|(_, count)| *count > 0.0);
+        fact.set_known("late_share", late.map(|(late, count)| late / count));
         fact.set_known("call", record.attribute("call")).set_known("site", record.attribute("site"));
         fact.sites = crash_sites(case, record);
         fact.set_known("reason", record.attribute("call").map(super::reason::of_call));
         if fact.sites.is_empty() {
-            let calls = [("call", "blocked"), ("created_by", "creator")];
+            let calls = [("call", "blocked"), ("created_by", "creator"), ("program", "blocked")];
             fact.sites.extend(calls.into_iter().filter_map(|(name, role)| {
                 let function = record.attribute(name)?.to_owned();
                 Some(Site { function, file: None, line: None, role: role.into() })
@@ -230,14 +232,21 @@ fn kills(case: &Case, facts: &mut Facts) {
         let mut fact = Fact::new("kill", *subject);
         let killer = last.attribute("killer").unwrap_or("");
         let by = match killer {
+            _ if is_stranger(case, *subject) => "elsewhere",
             "systemd-oomd" => "userspace",
+            _ if last.attribute("order") == Some("-1") => "sysrq",
+            "cpuset" | "memory-policy" => "numa",
             _ if killer.starts_with("global") => "global",
             _ => "memcg",
         };
-        fact.set("at_ancestor", killer == "memcg-parent");
+        fact.set("at_ancestor", killer == "memcg-parent").set("whole_machine", killer.starts_with("global"));
         fact.set("by", by).set("victim", victim.as_str()).set("count", all.len());
         let limit = number("limit_bytes").filter(|limit| *limit > 0.0);
         fact.set_known("limit_bytes", limit);
+        let largest = last.attribute("largest_task_pid").zip(last.attribute("pid"));
+        fact.set_known("largest", largest.map(|(largest, victim)| largest == victim));
+        fact.set_known("largest_task", last.attribute("largest_task"));
+        fact.set_known("oom_score_adj", number("oom_score_adj"));
         let anon = number("anon_rss_bytes");
         fact.set_known("victim_share", anon.zip(limit).map(|(anon, limit)| anon / limit));
         if let (Some(anon), Some(limit)) = (anon, limit) {
@@ -248,7 +257,9 @@ fn kills(case: &Case, facts: &mut Facts) {
             number("kmem_usage_bytes").or(number("stat.kernel")).zip(limit).map(|(k, l)| k / l),
         );
         fact.set_known("shmem_share", number("stat.shmem").zip(limit).map(|(s, l)| s / l));
-        parts_at_kill(*subject, all[all.len() - 1], limit, facts);
+        if by != "elsewhere" {
+            parts_at_kill(*subject, all[all.len() - 1], limit, facts);
+        }
         if !victim.is_empty() {
             fact.sites.push(Site { function: victim.clone(), file: None, line: None, role: "blocked".into() });
         }
@@ -263,6 +274,11 @@ fn kills(case: &Case, facts: &mut Facts) {
         }
         counted_kill(case, subject, facts);
     }
+}
+
+/// The victim is known to be none of the processes that were captured.
+fn is_stranger(case: &Case, subject: u32) -> bool {
+    !case.subjects[subject as usize].is_process() && case.subjects.iter().any(|subject| !subject.pids.is_empty())
 }
 
 /// What filled the limit, as the kernel's report of the kill has it.
@@ -295,11 +311,14 @@ fn counted_kill(case: &Case, subject: u32, facts: &mut Facts) {
     }
     let at = counter.samples.iter().find(|sample| sample.value > first.value).unwrap_or(last);
     let mut fact = Fact::new("kill", subject);
-    fact.set("by", "counter").set("count", kills);
-    fact.cites.push(Cite {
-        place: at.place,
-        says: format!("the cgroup's oom_kill counter went from {} to {}", first.value, last.value),
-    });
+    let rose = counter.samples.len() > 1;
+    fact.set("by", "counter").set("count", kills).set("rose", rose);
+    let says = if rose {
+        format!("the cgroup's oom_kill counter went from {} to {}", first.value, last.value)
+    } else {
+        format!("the cgroup's oom_kill counter stands at {}: when that was, one sample does not tell", last.value)
+    };
+    fact.cites.push(Cite { place: at.place, says });
     fact.sites.push(Site {
         function: case.subjects[subject as usize].name.clone(),
         file: None,

@@ -59,9 +59,7 @@ fn kernel_oom(case: &Case, placed: &Placed<Record>, facts: &Facts) -> (&'static 
     if says_oom(&placed.what) {
         return ("yes", None);
     }
-    if let Some(kill) =
-        facts.of("kill").find(|fact| fact.subject == placed.subject || fact.text("by") != Some("counter"))
-    {
+    if let Some(kill) = facts.of("kill").find(|fact| may_be_of(fact, placed.subject)) {
         return ("yes", kill.cites.first().cloned());
     }
     if placed.what.attribute("oom_killed") == Some("false") {
@@ -75,6 +73,11 @@ fn kernel_oom(case: &Case, placed: &Placed<Record>, facts: &Facts) -> (&'static 
         return ("no", Some(Cite { place: flat.place, says: "the cgroup's oom_kill counter is 0".to_owned() }));
     }
     ("unknown", None)
+}
+
+/// A kernel log names the process, not the container: what it reports may be the end of any.
+fn may_be_of(kill: &Fact, subject: SubjectId) -> bool {
+    kill.subject == subject || !matches!(kill.text("by"), Some("counter" | "elsewhere"))
 }
 
 /// The event that tells of a liveness probe that failed, of the same pod where both name one.
@@ -101,7 +104,7 @@ fn stated_kill(case: &Case, subject: SubjectId, facts: &mut Facts) {
             .filter(|placed| says_oom(&placed.what))
     };
     // A kernel log names the process, not the container: any kill that it reports is taken for this one.
-    let known = facts.of("kill").any(|fact| fact.subject == subject || fact.text("by") != Some("counter"));
+    let known = facts.of("kill").any(|fact| may_be_of(fact, subject));
     let Some(last) = told().next_back().filter(|_| !known) else { return };
     let mut fact = Fact::new("kill", subject);
     let victim = last.what.attribute("container").unwrap_or("the container");

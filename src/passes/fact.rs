@@ -251,6 +251,8 @@ pub const MEMORY_PARTS: &[&str] = &[
     "direct",
     "jvm-other",
     "native",
+    "unmanaged",
+    "beyond-heap",
     "not-touched",
     "other-processes",
 ];
@@ -561,8 +563,8 @@ pub const KINDS: &[Kind] = &[
         attributes: &[
             a(
                 "by",
-                Type::Word(&["memcg", "global", "userspace", "counter", "exit"]),
-                "who killed, or what tells of it",
+                Type::Word(&["memcg", "global", "numa", "sysrq", "userspace", "counter", "exit", "elsewhere"]),
+                "who killed, or what tells of it; elsewhere: the victim is none of the captured processes",
             ),
             a("victim", Type::Text, "name of the victim"),
             a("victim_share", Type::Number, "anonymous memory of the victim to the limit, 0..1"),
@@ -572,6 +574,11 @@ pub const KINDS: &[Kind] = &[
             a("waited_s", Type::Number, "seconds off CPU that are waited in it, where times are known"),
             a("kernel_share", Type::Number, "kernel memory to the limit, 0..1"),
             a("shmem_share", Type::Number, "tmpfs and shared memory to the limit, 0..1"),
+            a("largest", Type::Flag, "the victim held more than any other task that could be killed"),
+            a("largest_task", Type::Text, "the task that held most"),
+            a("oom_score_adj", Type::Number, "what was added to the victim's score, -1000..1000"),
+            a("rose", Type::Flag, "the counter rose while samples were taken; not: it happened at some time before"),
+            a("whole_machine", Type::Flag, "the machine was out of memory, not a control group"),
             a("at_ancestor", Type::Flag, "the limit was that of a group above the victim's own"),
         ],
     },
@@ -601,7 +608,13 @@ pub const KINDS: &[Kind] = &[
             a("collector", Type::Text, "go, or the collector's name"),
             a("cycles", Type::Number, "collections"),
             a("full", Type::Number, "full collections, where the collector tells"),
+            a("asked", Type::Number, "of these, those that somebody asked for"),
             a("full_share", Type::Number, "share of full collections in the last quarter, 0..1"),
+            a(
+                "full_time_share",
+                Type::Number,
+                "share of the time in which the program stood still for full collections that nobody asked for, 0..1",
+            ),
             a(
                 "cpu_percent",
                 Type::Number,
@@ -732,8 +745,26 @@ pub const KINDS: &[Kind] = &[
             a("count", Type::Number, "how many"),
             a("bytes", Type::Number, "how much"),
             a("reused", Type::Number, "of these, used again"),
+            a("late_share", Type::Number, "share of these that came in the second half of the trace, 0..1"),
             a("call", Type::Text, "system call"),
             a("reason", Type::Word(REASONS), "what that call waits for"),
+        ],
+    },
+    Kind {
+        name: "shortage",
+        doc: "what a runtime itself says that it had not enough of",
+        selectors: &["resource"],
+        attributes: &[
+            a(
+                "resource",
+                Type::Word(&["heap", "metaspace", "direct", "threads", "array", "native"]),
+                "of what: of a JVM's OutOfMemoryError",
+            ),
+            a("count", Type::Number, "how often"),
+            a("ended", Type::Flag, "the JVM ended itself for it"),
+            a("limit_bytes", Type::Number, "the limit that was met, if it tells"),
+            a("message", Type::Text, "what it said"),
+            a("site", Type::Text, "innermost user function that met it most often"),
         ],
     },
     Kind {

@@ -4,7 +4,7 @@
 use super::fact::{Cite, Fact, Facts};
 use super::growth::{self, Growth, Verdict};
 use super::{memory, objects};
-use crate::case::{Case, Clock, Sample, Signal, Subject, SubjectId};
+use crate::case::{Case, Clock, Place, Sample, Signal, Subject, SubjectId};
 use crate::report::model::Site;
 use crate::report::units;
 use postmortem_parsers::evidence::{EventKind, RecordKind, SeriesKind, Unit};
@@ -73,11 +73,14 @@ fn before_full<'p>(signal: &Signal, points: &'p [(f64, f64)], limit: Option<f64>
 }
 
 /// The largest heap that a JVM may have: as its log, its heap summary or its environment says.
-fn heap_limit(case: &Case, subject: SubjectId) -> Option<f64> {
+pub fn heap_limit(case: &Case, subject: SubjectId) -> Option<(f64, Place)> {
     let set = case.records.iter().filter(|placed| placed.subject == subject && placed.what.kind == RecordKind::Setting);
-    set.filter_map(|placed| placed.what.attribute("heap_max_bytes")?.parse().ok())
-        .next()
-        .or_else(|| setting(case, subject, &["jvm.memory.limit"]).map(|sample| sample.value))
+    set.filter_map(|placed| {
+        let bytes = placed.what.attribute("heap_max_bytes")?.parse().ok()?;
+        Some((bytes, Place { artifact: placed.artifact, line: placed.what.line }))
+    })
+    .next()
+    .or_else(|| setting(case, subject, &["jvm.memory.limit"]).map(|sample| (sample.value, sample.place)))
 }
 
 /// Running totals that belong to the process itself: when one of them falls, the process has started again.
@@ -113,7 +116,7 @@ fn limit_of(case: &Case, signal: &Signal) -> Option<f64> {
         | "process.memory.rss_anon"
         | "go.memory.live_after_gc"
         | "cgroup.memory.shmem" => memory_limit(case, signal.subject).map(|(limit, _)| limit),
-        "jvm.memory.used_after_last_gc" => heap_limit(case, signal.subject),
+        "jvm.memory.used_after_last_gc" => heap_limit(case, signal.subject).map(|(limit, _)| limit),
         "process.open_file_descriptor.count" => {
             setting(case, signal.subject, &["process.open_file_descriptor.limit"]).map(|s| s.value)
         }
@@ -300,7 +303,13 @@ fn limits(case: &Case, subject: SubjectId, facts: &mut Facts) {
         let mut fact = Fact::new("limit", subject);
         fact.set("kind", "memory").set("value", value).set("unset", false);
         let used = case.signal(subject, "cgroup.memory.current").and_then(Signal::peak);
-        fact.set_known("peak_share", used.map(|used| used.value / value));
+        // A kill at the limit tells more than samples from before it.
+        let killed = facts.of("kill").any(|kill| {
+            kill.subject == subject
+                && kill.text("by") == Some("memcg")
+                && kill.number("limit_bytes").is_some_and(|limit| (limit - value).abs() <= value * 0.001)
+        });
+        fact.set_known("peak_share", if killed { Some(1.0) } else { used.map(|used| used.value / value) });
         let hits =
             ["cgroup.memory.events.max", "cgroup.memory.failcnt"].iter().find_map(|name| case.signal(subject, name));
         fact.set_known("hits", hits.and_then(|s| Some(s.last()?.value - s.first()?.value)));
@@ -450,6 +459,8 @@ fn jvm_gc(placed: &crate::case::Placed<postmortem_parsers::evidence::Events>, fa
     fact.set("collector", "jvm").set("cycles", sized.len()).set("live_bytes", value(last, "heap_after_bytes"));
     fact.set("full", sized.iter().filter(|&&row| is_full(row)).count());
     fact.set("full_share", tail.iter().filter(|&&row| is_full(row)).count() as f64 / tail.len() as f64);
+    let is_asked = |row: usize| value(row, "asked") > 0.0;
+    fact.set("asked", sized.iter().filter(|&&row| is_asked(row)).count());
     let of_capacity = |row: &usize| value(*row, "heap_after_bytes") / value(*row, "heap_capacity_bytes");
     fact.set_known("live_to_goal", median(tail.iter().map(of_capacity).collect()));
     let freed = |row: &usize| 1.0 - value(*row, "heap_after_bytes") / value(*row, "heap_before_bytes");
@@ -460,6 +471,9 @@ fn jvm_gc(placed: &crate::case::Placed<postmortem_parsers::evidence::Events>, fa
         let paused: f64 = sized.iter().map(|&row| value(row, "pause_s")).filter(|pause| pause.is_finite()).sum();
         fact.set("span_s", to - from).set("cpu_percent", (paused / (to - from) * 100.0).min(100.0).round());
         fact.set("per_s", sized.len() as f64 / (to - from));
+        let full = sized.iter().filter(|&&row| is_full(row) && !is_asked(row)).map(|&row| value(row, "pause_s"));
+        let stood: f64 = full.filter(|pause| pause.is_finite()).sum();
+        fact.set("full_time_share", (stood / (to - from)).min(1.0));
     }
     let says = format!(
         "collection {}: {} of {} in use afterwards",

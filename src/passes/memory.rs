@@ -2,10 +2,11 @@
 //! own: nothing is left out silently.
 
 use super::fact::{Cite, Fact, Facts};
-use super::measures::memory_limit;
+use super::measures::{heap_limit, memory_limit};
 use crate::case::{Case, Place, Signal, SubjectId};
 use crate::report::model::Site;
 use crate::report::units;
+use postmortem_parsers::evidence::{EventKind, Runtime};
 use std::ops::{Add, Sub};
 
 /// An amount at the first and the last sample while the subject lived.
@@ -23,6 +24,10 @@ struct Amount {
 impl Amount {
     fn grew(&self) -> f64 {
         self.last - self.first
+    }
+
+    fn at_least(self, floor: f64) -> Amount {
+        Amount { first: self.first.max(floor), last: self.last.max(floor), ..self }
     }
 
     fn at_most(self, other: Amount) -> Amount {
@@ -49,6 +54,12 @@ type Part = (&'static str, Amount);
 
 /// What other processes of a group hold is told from this share of the whole on.
 const OTHERS: f64 = 0.05;
+
+/// A managed runtime reserves address space for its heap: Go and the JVM at least this much more than they touch.
+const RESERVED: f64 = 256.0 * 1_048_576.0;
+
+/// Interpreters whose objects are allocated as those of native programs are, and are no leak of native memory.
+const INTERPRETERS: &[&str] = &["python", "ruby", "perl", "php", "lua", "beam"];
 
 /// States the parts of a subject's memory.
 pub fn state(case: &Case, subject: SubjectId, facts: &mut Facts) {
@@ -167,7 +178,7 @@ impl Split<'_> {
             let whole = of.map_or(live, |(_, whole, _)| whole);
             self.part("go-live", of.map_or("", |(name, ..)| name), live, whole);
         }
-        for (name, held, rest, parts) in go.into_iter().chain(jvm) {
+        for (name, held, rest, parts) in go.iter().chain(&jvm).cloned() {
             if let Some((within, whole, process)) = of {
                 let mut beside = vec![(name, held)];
                 // Files of the group and of the process are read one after the other: a little is no other process.
@@ -179,6 +190,61 @@ impl Split<'_> {
                 self.part(name, "", held, held);
             }
             self.parts(name, held, &parts, rest);
+        }
+        let Some((within, whole, process)) = of.filter(|_| go.is_none() && jvm.is_none() && live.is_none()) else {
+            return;
+        };
+        let own = process.unwrap_or(whole);
+        if let Some(heap) = self.java_heap() {
+            // A heap that is committed need not have been touched yet.
+            self.part("beyond-heap", within, (own - heap).at_least(0.0), whole);
+        } else if self.is_unmanaged() {
+            self.part("unmanaged", within, own, whole);
+        }
+    }
+
+    /// What a JVM without native memory tracking has committed for its heap: as its heap summaries or its log say,
+    /// else the largest that it may have.
+    fn java_heap(&self) -> Option<Amount> {
+        if self.case.subjects[self.subject as usize].runtime != Runtime::Java {
+            return None;
+        }
+        // Class space is a part of the metaspace.
+        let summaries = self.sum("jvm.memory.committed", |pool| pool != "class space").filter(|heap| heap.n > 1);
+        summaries.or_else(|| self.logged_heap()).or_else(|| {
+            let (most, place) = heap_limit(self.case, self.subject)?;
+            Some(Amount { first: most, last: most, n: 1, rising: None, place })
+        })
+    }
+
+    /// The capacity of the heap at the first and the last collection.
+    fn logged_heap(&self) -> Option<Amount> {
+        let of_subject = self.case.events.iter().filter(|placed| placed.subject == self.subject);
+        let log = of_subject.into_iter().find(|placed| placed.what.kind == EventKind::JvmGc)?;
+        let column = log.what.column("heap_capacity_bytes")?;
+        let all = || (0..log.what.rows.len()).map(|row| (log.what.row(row)[column], log.what.rows[row].1));
+        let mut told = all().filter(|(bytes, _)| bytes.is_finite());
+        let (first, (last, line)) = (told.next()?.0, told.next_back()?);
+        let place = Place { artifact: log.artifact, line };
+        Some(Amount { first, last, n: log.what.rows.len(), rising: None, place })
+    }
+
+    /// The program allocates for itself: nothing of a runtime with a collector is mapped into it, or, where that is
+    /// not known, its address space has no room for one.
+    fn is_unmanaged(&self) -> bool {
+        let subject = &self.case.subjects[self.subject as usize];
+        let of_subject = self.case.records.iter().filter(|placed| placed.subject == self.subject);
+        let is_other = of_subject.into_iter().any(|placed| placed.what.attribute("mapped_runtime") == Some("other"));
+        if is_other || INTERPRETERS.iter().any(|name| subject.name.starts_with(name)) {
+            return false;
+        }
+        match subject.runtime {
+            Runtime::Native => true,
+            Runtime::Unknown => {
+                let sizes = self.read("process.memory.virtual").zip(self.read("process.memory.usage"));
+                sizes.is_some_and(|(space, rss)| space.first - rss.first < RESERVED)
+            }
+            _ => false,
         }
     }
 

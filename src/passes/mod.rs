@@ -3,6 +3,7 @@
 pub mod advice;
 pub mod busy;
 pub mod code;
+pub mod collectors;
 pub mod crashes;
 pub mod exits;
 pub mod fact;
@@ -22,6 +23,7 @@ pub mod reason;
 pub mod relations;
 pub mod resources;
 pub mod roles;
+pub mod shortages;
 pub mod tasks;
 pub mod threads;
 pub mod waits;
@@ -44,9 +46,11 @@ pub fn run(case: &Case, populations: &[Population<'_>], judged: &[measures::Judg
     crashes::state(case, populations, &mut facts);
     tasks::state(case, &mut facts);
     measures::state(case, judged, &mut facts);
+    collectors::state(case, &mut facts);
     groups::account_for_growth(&mut facts);
     resources::state(case, &mut facts);
     exits::state(case, &mut facts);
+    shortages::state(case, &mut facts);
     hotspots::state(case, &mut facts);
     facts
 }

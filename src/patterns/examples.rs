@@ -36,7 +36,9 @@ pub fn run(pattern: &Pattern) -> Result<Vec<Run>> {
             let unknown: Vec<String> =
                 read.artifacts.iter().filter(|a| a.format.is_none()).map(|a| a.path.clone()).collect();
             let report = analyze(read, std::slice::from_ref(pattern))?.report;
-            let loud = report.findings.iter().filter(|finding| finding.severity >= Severity::Warning).count();
+            // What is only worth knowing has no louder match.
+            let enough = pattern.severity.min(Severity::Warning);
+            let loud = report.findings.iter().filter(|finding| finding.severity >= enough).count();
             let fault = match (matches, loud) {
                 _ if !unknown.is_empty() => Some(format!("not recognised: {}", unknown.join(", "))),
                 (true, 0) => Some(match report.findings.first() {

@@ -290,7 +290,8 @@ impl<'a> Screen<'a> {
         for (index, finding) in others.iter().take(most).enumerate() {
             if self.verbose() {
                 self.blank();
-                let label = if self.report.verdict == Verdict::Inconclusive { "Suspected" } else { "Also seen" };
+                let is_suspected = self.report.verdict == Verdict::Inconclusive && finding.confidence < 0.5;
+                let label = if is_suspected { "Suspected" } else { "Also seen" };
                 self.heading(&format!("{label}: {}", category(finding)));
                 self.finding(finding, &finding.summary);
             } else {

@@ -53,9 +53,9 @@ pub(crate) fn other_findings<'a>(report: &'a Report, causes: &[Cause<'_>]) -> Ve
     others
 }
 
-/// What an inconclusive report suspects most.
+/// What an inconclusive report suspects most. What is sure and only worth knowing is no suspicion.
 pub(crate) fn suspected(report: &Report) -> Option<&Finding> {
-    let others = || other_findings(report, &[]).into_iter().next();
+    let others = || other_findings(report, &[]).into_iter().find(|finding| finding.confidence < 0.5);
     (report.verdict == Verdict::Inconclusive).then(others).flatten()
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn verdict_meaning(report: &Report) -> &'static str {
     match report.verdict {
         Verdict::Problem => "something is wrong, but the report names no cause",
         Verdict::Healthy => "enough was captured to judge, and nothing is wrong",
-        Verdict::Inconclusive if !report.findings.is_empty() => "something is suspected, but not shown",
+        Verdict::Inconclusive if suspected(report).is_some() => "something is suspected, but not shown",
         Verdict::Inconclusive if report.buckets.is_empty() && report.trends.is_empty() => {
             "too little was captured to judge"
         }

@@ -131,6 +131,11 @@ pub const FURTHER: &[Kind] = &[
         let g = r.growth(0.3, 1.5);
         noisy(r, n, 1.0, move |_, t| g * t.sqrt())
     }),
+    kind("loads_then_rests", Must::Silent, |r, n| loads_first(r, n, 0.0)),
+    kind("loads_then_leaks", Must::Found, |r, n| {
+        let growth = r.growth(0.3, 1.5);
+        loads_first(r, n, growth)
+    }),
     kind("leak_rounded_8mib", Must::Found, |r, n| rounded(linear(r, n), 8.0)),
     kind("leak_wild_outliers", Must::Found, wild_outliers),
     kind("exponential_leak", Must::Found, exponential),
@@ -403,4 +408,11 @@ fn wild_outliers(r: &mut Random, n: usize) -> Made {
 fn exponential(r: &mut Random, n: usize) -> Made {
     let (growth, rate) = (r.growth(0.3, 1.5), r.between(1.0, 3.0));
     noisy(r, n, 1.0, |_, t| growth * ((rate * t).exp() - 1.0) / (rate.exp() - 1.0))
+}
+
+/// A leap within the first tenth of the window, as of data that is loaded, and what comes after it.
+fn loads_first(r: &mut Random, n: usize, growth: f64) -> Made {
+    let (height, until) = (LEVEL * r.between(0.3, 2.0), r.between(0.02, 0.1));
+    let series = noisy(r, n, 0.5, move |_, t| height * (t / until).min(1.0) + growth * t);
+    Made { slope: (growth > 0.0).then_some(growth), peak: None, ..series }
 }

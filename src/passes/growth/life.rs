@@ -20,6 +20,12 @@ const DWARFS: f64 = 20.0;
 const BETTER: f64 = 2.0;
 /// How much better than a line a parabola must fit to be called accelerating.
 const CLEARLY_BETTER: f64 = 6.0;
+/// A start-up is over after this share of the window.
+const START: f64 = 0.15;
+/// Growth behind a start-up must be this share of the level.
+const CLEAR_SHARE: f64 = 0.1;
+/// The second half of it must rise at this share of the pace of the first.
+const STEADY: f64 = 0.85;
 const NO_TREND: &str = "no significant trend";
 /// Intervals from few samples are too narrow by about this factor.
 const FEW_SAMPLES_WIDENING: f64 = 1.3;
@@ -94,6 +100,9 @@ impl Life {
             (Verdict::Flat, NO_TREND) if self.rises_late(&x, &floor, &samples, sawtooth) => {
                 (Verdict::Growing, "flat at first, then grows, and still does at the end")
             }
+            (Verdict::Plateau | Verdict::Step, _) if self.rises_after_start(&x, &floor, &samples, sawtooth) => {
+                (Verdict::Growing, "leaps at the start, then grows, and still does at the end")
+            }
             (Verdict::Flat, _) if cyclic => (Verdict::Cyclic, "a cycle, and no trend without it"),
             other => other,
         };
@@ -130,6 +139,25 @@ impl Life {
             && sen.low > 0.0
             && mann_kendall_z(&floor[from..]) > SIGNIFICANT_Z
             && rising.other_gates(&shapes).0 == Verdict::Growing
+    }
+
+    /// A program loads its data and then leaks: the leap at the start hides the slower rise behind it.
+    fn rises_after_start(&self, x: &[f64], floor: &[f64], samples: &[f64], sawtooth: bool) -> bool {
+        let from = x.partition_point(|v| *v < START);
+        let samples_from = self.x.partition_point(|v| *v < START);
+        let (x, floor) = (&x[from..], &floor[from..]);
+        let (samples_x, samples) = (&self.x[samples_from..], &samples[samples_from..]);
+        if sawtooth || samples.len() < super::FEWEST_SAMPLES || x.len() < 6 {
+            return false;
+        }
+        let Some(sen) = Sen::of(x, floor) else { return false };
+        let level = median(floor) + self.base / self.unit;
+        let rising = Rising { x, floor, samples_x, samples, sawtooth, level, sen, onset: x[0] };
+        let (early, late) = (x.len() / 2, x.len() - x.len() / 2);
+        let slope = |range: std::ops::Range<usize>| Sen::of(&x[range.clone()], &floor[range]).map_or(0.0, |s| s.slope);
+        // What slows down as it goes may be a cache that still fills.
+        let steady = slope(early..x.len()) >= STEADY * slope(0..late);
+        steady && rising.change() >= CLEAR_SHARE * level && rising.test().0 == Verdict::Growing
     }
 }
 

@@ -22,10 +22,15 @@ use robust::{differences, percentile, spread};
 
 /// A life with fewer samples is not judged.
 pub const FEWEST_SAMPLES: usize = 8;
+/// More samples of one life tell no more, and cost time.
+const MOST_SAMPLES: usize = 4096;
 /// Values and times beyond this are no measurement; their squares stay finite.
 const LARGEST: f64 = 1e100;
 /// Deep falls that are taken for restarts where none are known; more of them are the teeth of a collector.
 const MOST_BLIND_CUTS: usize = 2;
+/// So many falls beside them, of this share of the range, are smaller teeth of the same collector.
+const MOST_LESSER_FALLS: usize = 2;
+const LESSER_FALL: f64 = 0.1;
 /// No time to a limit further ahead than this many observed spans.
 const FURTHEST_SPANS: f64 = 3.0;
 
@@ -121,7 +126,7 @@ pub fn judge(input: &Input<'_>) -> Growth {
     let judged: Vec<(Life, Opinion)> = lives
         .iter()
         .filter(|life| life.len() >= FEWEST_SAMPLES)
-        .map(|points| Life::new(points))
+        .map(|points| Life::new(&thinned(points)))
         .map(|life| {
             let opinion = life.judge();
             (life, opinion)
@@ -131,6 +136,12 @@ pub fn judge(input: &Input<'_>) -> Growth {
         measure(life, opinion, latest, input.limit, &mut growth);
     }
     growth
+}
+
+/// Every n-th sample of a life with more than are needed to tell.
+fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let step = points.len().div_ceil(MOST_SAMPLES).max(1);
+    points.iter().copied().step_by(step).collect()
 }
 
 /// Sorted by time, one value for each instant, finite.
@@ -202,7 +213,9 @@ fn blind_cuts(points: &[(f64, f64)]) -> Vec<usize> {
     let range = percentile(&values, 95.0) - percentile(&values, 5.0);
     let deep = (0.4 * range).max(6.0 * spread(&steps));
     let cuts: Vec<usize> = (1..points.len()).filter(|i| steps[i - 1] < -deep).collect();
-    if cuts.len() > MOST_BLIND_CUTS { Vec::new() } else { cuts }
+    let lesser = (LESSER_FALL * range).max(4.0 * spread(&steps));
+    let lesser = steps.iter().filter(|step| **step < -lesser && **step >= -deep).count();
+    if cuts.len() > MOST_BLIND_CUTS || lesser > MOST_LESSER_FALLS { Vec::new() } else { cuts }
 }
 
 /// The verdict over all lives, and the life that stands for it: the longest that moves, if such lives cover half of
