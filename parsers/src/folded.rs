@@ -126,7 +126,7 @@ fn frame(text: &[u8], tables: &mut Tables) -> FrameId {
     let marked = marks.iter().find_map(|(mark, kind)| Some((text.strip_suffix(*mark)?, *kind)));
     let (text, kind) = marked.unwrap_or((text, FrameKind::User));
     let (function, file, line) = python_source(text).unwrap_or((text, b"", 0));
-    let frame = Frame { function: tables.name(function), file: tables.name(file), line, kind, ..Frame::default() };
+    let frame = Frame { function: tables.symbol(function), file: tables.name(file), line, kind, ..Frame::default() };
     tables.frame(frame)
 }
 
@@ -144,10 +144,10 @@ struct Reader<'a> {
     frames: Vec<FrameId>,
     rows: ProfileRows<'a>,
     records: u64,
-    differential: bool,
+    /// The profile of the second number of each line, where there are two.
+    after: Option<ProfileRows<'a>>,
     /// What a unit of the numbers is worth in the profile's unit; `None`: the numbers count samples.
     scale: Option<f64>,
-    first: LineNo,
     comments: Oddity,
     separators: Oddity,
     junk: Oddity,
@@ -163,7 +163,7 @@ impl<'a> Reader<'a> {
             line: lines.number(),
             claims: Claims::default(),
             kind: if off_cpu { ProfileKind::OffCpu } else { ProfileKind::Unknown },
-            event: "samples".into(),
+            event: if layout.differential { "before" } else { "samples" }.into(),
             unit: if microseconds { "nanoseconds" } else { "samples" }.into(),
             when: hint.when,
             span_s: 0.0,
@@ -173,11 +173,10 @@ impl<'a> Reader<'a> {
         Reader {
             raw: RawFrames::default(),
             frames: Vec::new(),
+            after: layout.differential.then(|| ProfileRows::new(Profile { event: "after".into(), ..profile.clone() })),
             rows: ProfileRows::new(profile),
             records: 0,
-            differential: layout.differential,
             scale: microseconds.then_some(1e3),
-            first: lines.number(),
             comments: Oddity::default(),
             separators: Oddity::default(),
             junk: Oddity::default(),
@@ -188,7 +187,7 @@ impl<'a> Reader<'a> {
         while let Some(line) = lines.next() {
             let number = lines.last_number();
             match self.split(line) {
-                Some((stack, value)) => self.stack(stack, value, number, tables),
+                Some((stack, value, after)) => self.stack(stack, value, after, number, tables),
                 None if line.trim_ascii().is_empty() => {}
                 None if line[0] == b'#' => self.comments.see(number),
                 None => self.junk.see(number),
@@ -196,12 +195,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn split(&self, line: &'a [u8]) -> Option<(&'a [u8], f64)> {
+    /// A stack with its number, or with both.
+    fn split(&self, line: &'a [u8]) -> Option<(&'a [u8], f64, f64)> {
         let (stack, value) = stack_and_number(line)?;
-        if self.differential { stack_and_number(stack) } else { Some((stack, value)) }
+        match self.after {
+            Some(_) => stack_and_number(stack).map(|(stack, before)| (stack, before, value)),
+            None => Some((stack, value, 0.0)),
+        }
     }
 
-    fn stack(&mut self, stack: &'a [u8], value: f64, number: LineNo, tables: &mut Tables) {
+    fn stack(&mut self, stack: &'a [u8], value: f64, after: f64, number: LineNo, tables: &mut Tables) {
         let mut thread = RawThread::default();
         self.frames.clear();
         for (index, text) in stack.split(|byte| *byte == b';').enumerate() {
@@ -217,17 +220,21 @@ impl<'a> Reader<'a> {
         }
         self.frames.reverse();
         let stack = tables.stack(&self.frames);
-        // Numbers that measure time say nothing of how many samples there were: a line is one at least.
-        let samples = if self.scale.is_none() && value.fract() == 0.0 { value as u64 } else { 1 };
-        self.rows.add(thread, stack, samples, value * self.scale.unwrap_or(1.0), |comm| tables.name(comm));
+        let scale = self.scale;
+        let mut add = |rows: &mut ProfileRows<'a>, value: f64| {
+            // Numbers that measure time say nothing of how many samples there were: a line is one at least.
+            let samples = if scale.is_none() && value.fract() == 0.0 { value as u64 } else { 1 };
+            rows.add(thread, stack, samples, value * scale.unwrap_or(1.0), |comm| tables.name(comm));
+        };
+        add(&mut self.rows, value);
+        if let Some(rows) = &mut self.after {
+            add(rows, after);
+        }
         self.records += 1;
     }
 
     fn finish(self, lines: &Lines<'_>, out: &mut Parsed) {
         out.records += self.records;
-        if self.differential {
-            out.note(self.first, "two numbers a line, before and after: only the first is read");
-        }
         self.separators.note(out, "with a separator of user and kernel frames, which is left out");
         self.comments.note(out, "of comments");
         self.junk.note(out, "neither a stack nor a comment");
@@ -236,6 +243,7 @@ impl<'a> Reader<'a> {
                 out.note(lines.last_number(), "the text ends within this line: its number may be cut");
             }
             out.evidence.push(Evidence::Profile(self.rows.finish()));
+            out.evidence.extend(self.after.map(|rows| Evidence::Profile(rows.finish())));
         }
     }
 }
@@ -299,10 +307,13 @@ mod tests {
     }
 
     #[test]
-    fn of_two_numbers_the_first_is_read() {
-        let (out, profile) = read("a;b 10 20\na;c 0 5\n");
-        assert_eq!(profile.rows.iter().map(|row| row.weight).collect::<Vec<_>>(), [10.0, 0.0]);
-        assert!(out.notes[0].message.starts_with("two numbers"), "{:?}", out.notes);
+    fn two_numbers_are_two_profiles() {
+        let (out, after) = read("a;b 10 20\na;c 0 5\n");
+        let Evidence::Profile(before) = &out.evidence[0] else { panic!("{:?}", out.evidence) };
+        let weights = |profile: &Profile| profile.rows.iter().map(|row| row.weight).collect::<Vec<_>>();
+        assert_eq!((before.event.as_str(), weights(before)), ("before", vec![10.0, 0.0]));
+        assert_eq!((after.event.as_str(), weights(&after)), ("after", vec![20.0, 5.0]));
+        assert_eq!(out.records, 2);
         let (out, profile) = read("a;GC Thread 3 20\na;c 5\n");
         assert_eq!(functions(&out, &profile, 0)[0], "GC Thread 3");
     }

@@ -18,6 +18,7 @@ mod cgroup_memory;
 mod cmdline;
 mod columns;
 mod csv_metrics;
+mod demangle;
 mod docker_inspect;
 mod docker_stats;
 mod environ;

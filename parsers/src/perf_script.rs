@@ -262,7 +262,7 @@ fn frame(text: &[u8], tables: &mut Tables) -> FrameId {
         // The field `dsoff` puts the address into the dso as well.
         dso => (without_offset(dso), kind_of(dso)),
     };
-    let frame = Frame { function: tables.name(symbol), module: tables.name(module), kind, ..Frame::default() };
+    let frame = Frame { function: tables.symbol(symbol), module: tables.name(module), kind, ..Frame::default() };
     tables.frame(frame)
 }
 

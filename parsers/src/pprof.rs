@@ -475,7 +475,7 @@ impl Stacks {
                 continue;
             }
             frames.push(Frame {
-                function: tables.name(name),
+                function: tables.symbol(name),
                 file: tables.name(message.string(function.file)),
                 line: u32::try_from(place[2]).unwrap_or(0),
                 module,
