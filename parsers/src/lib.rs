@@ -12,11 +12,13 @@ pub mod time;
 
 pub mod signals;
 
+mod async_profiler;
 mod bpftrace;
 mod cgroup_io;
 mod cgroup_memory;
 mod cmdline;
 mod columns;
+mod cpuprofile;
 mod csv_metrics;
 mod demangle;
 mod docker_inspect;
@@ -57,7 +59,9 @@ mod off_cpu;
 mod openj9_javacore;
 mod padded;
 mod perf_frames;
+mod perf_report;
 mod perf_script;
+mod perf_trace;
 mod pmap;
 mod pprof;
 mod proc_cgroup;
@@ -79,6 +83,7 @@ mod series;
 mod smaps;
 mod socket_summary;
 mod socket_table;
+mod speedscope;
 mod strace;
 mod systemd_oomd;
 mod top;
@@ -183,7 +188,11 @@ pub static FORMATS: &[&dyn Format] = &[
     &node_report::NodeReport,
     &java_dump_json::JavaDumpJson,
     &java_dump_file::JavaDumpFile,
+    &speedscope::Speedscope,
+    &cpuprofile::CpuProfile,
+    &perf_report::PerfReport,
     &perf_script::PerfScript,
+    &perf_trace::PerfTrace,
     &bpftrace::BpfTrace,
     &strace::Strace,
     &cgroup_memory::CgroupMemory,
@@ -218,6 +227,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &prometheus::Prometheus,
     &csv_metrics::CsvMetrics,
     &fd_listing::FdListing,
+    &async_profiler::AsyncProfiler,
     &folded::Folded,
     &environ::Environ,
     &cmdline::Cmdline,

@@ -293,7 +293,7 @@ fn without_offset(name: &[u8]) -> &[u8] {
     }
 }
 
-fn kind_of(dso: &[u8]) -> FrameKind {
+pub(crate) fn kind_of(dso: &[u8]) -> FrameKind {
     let file = memrchr(b'/', dso).map_or(dso, |slash| &dso[slash + 1..]);
     let kernel_module = [&b".ko"[..], b".ko.xz", b".ko.gz", b".ko.zst"].iter().any(|end| file.ends_with(end));
     if dso.starts_with(b"[JIT") || (file.starts_with(b"perf-") && file.ends_with(b".map")) || is_jitdump(file) {
@@ -337,7 +337,7 @@ fn base_event(event: &[u8]) -> &[u8] {
 }
 
 /// What the samples of an event measure, and the unit of their periods.
-fn meaning(event: &[u8], has_period: bool) -> (ProfileKind, String) {
+pub(crate) fn meaning(event: &[u8], has_period: bool) -> (ProfileKind, String) {
     let base = base_event(event);
     let kind = match base {
         b"cycles" | b"cpu-cycles" | b"cpu-clock" | b"task-clock" => ProfileKind::Cpu,

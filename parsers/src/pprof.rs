@@ -8,6 +8,7 @@ use crate::evidence::{
     Thread, When,
 };
 use crate::lines::Lines;
+use crate::perf_script::meaning;
 use crate::tables::{Frame, FrameId, FrameKind, StackId, Sym, Tables};
 use crate::{Format, Hint, Shape, Sniff};
 use rustc_hash::FxHashMap;
@@ -345,12 +346,13 @@ impl<'a> Message<'a> {
                 "goroutine" | "goroutineleak" | "threadcreate" => (ProfileKind::Threads, name.as_str()),
                 "inuse_objects" if position("inuse_space").is_some() => continue,
                 "alloc_objects" if position("alloc_space").is_some() => continue,
-                "samples" if position("cpu").or(position("wall")).is_some() => continue,
+                // They are counted with what stands beside them.
+                "samples" if names.len() > 1 && position(name) == Some(weight) => continue,
                 "contentions" if position("delay").is_some() => continue,
                 "samples" if self.period_type.is_some_and(|(name, _)| self.string(name) == b"cpu") => {
                     (ProfileKind::Cpu, "samples")
                 }
-                _ => (ProfileKind::Event, ""),
+                event => (meaning(event.as_bytes(), true).0, "samples"),
             };
             let leaks = name == "goroutineleak";
             has_snapshot |= leaks || name == "goroutine";

@@ -10,6 +10,7 @@ pub mod text;
 use crate::bundle::Bundle;
 use crate::case::Case;
 use crate::passes::fact::{Fact, Facts};
+use crate::passes::unnamed::CAUSES;
 use crate::patterns::{Outcome, Pattern, check, why_not};
 use crate::report::model::{Checked, Finding, NextCapture, NotChecked, RootCause, Severity, Verdict};
 use postmortem_parsers::evidence::Runtime;
@@ -70,7 +71,7 @@ pub fn diagnose(case: &Case, bundle: &Bundle, facts: &Facts, patterns: &[Pattern
         (false, false) if was_judged(case, facts) => Verdict::Healthy,
         _ => Verdict::Inconclusive,
     };
-    let next_captures = next_captures(case, &scored, verdict, &not_checked);
+    let next_captures = next_captures(case, facts, &scored, verdict, &not_checked);
     let root_causes = if loud { links::root_causes(&scored, &causes) } else { Vec::new() };
     let findings = scored.into_iter().map(|scored| scored.finding).collect();
     Diagnosis { verdict, root_causes, findings, checked, not_checked, next_captures }
@@ -157,7 +158,13 @@ fn still_grows(trend: &Fact) -> bool {
 }
 
 /// The captures that would settle what is open: those of weak findings first, then of what was not checked.
-fn next_captures(case: &Case, scored: &[Scored<'_>], verdict: Verdict, not_checked: &[NotChecked]) -> Vec<NextCapture> {
+fn next_captures(
+    case: &Case,
+    facts: &Facts,
+    scored: &[Scored<'_>],
+    verdict: Verdict,
+    not_checked: &[NotChecked],
+) -> Vec<NextCapture> {
     let mut names: Vec<&str> = scored
         .iter()
         .filter(|scored| scored.score < 7 && scored.finding.explained_by.is_none())
@@ -172,6 +179,9 @@ fn next_captures(case: &Case, scored: &[Scored<'_>], verdict: Verdict, not_check
             _ => vec!["go-goroutines", "java-threads", "proc-status"],
         };
     }
+    // A profile that cannot be read to its end is to be taken again in another way, whatever was found.
+    let named = |fact: &Fact| CAUSES.iter().find(|cause| fact.text("cause") == Some(cause.name));
+    names.extend(facts.of("unnamed").filter_map(named).map(|cause| cause.capture));
     let pid = case.subjects.first().and_then(|subject| subject.pids.last());
     let mut seen = BTreeSet::new();
     names

@@ -24,6 +24,7 @@ pub mod resources;
 pub mod roles;
 pub mod tasks;
 pub mod threads;
+pub mod unnamed;
 pub mod waits;
 
 use crate::case::Case;
@@ -48,6 +49,7 @@ pub fn run(case: &Case, populations: &[Population<'_>], judged: &[measures::Judg
     resources::state(case, &mut facts);
     exits::state(case, &mut facts);
     hotspots::state(case, &mut facts);
+    unnamed::state(case, &mut facts);
     facts
 }
 
