@@ -361,7 +361,7 @@ impl<'a> Message<'a> {
                 event: name.clone(),
                 unit: text(self.types[weight].1),
                 weight,
-                count: position(counter),
+                count: position(counter).or_else(|| position("samples")),
                 is_snapshot_of_leaks: (leaks || name == "goroutine").then_some(leaks),
             });
         }

@@ -29,8 +29,20 @@ pub enum Direction {
     Down,
 }
 
+/// How a picture is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// In a browser: it fits the window, zooms and searches by its script.
+    Interactive,
+    /// In a ticket or document, which run no scripts: of one width, with names cut to their boxes.
+    Still,
+}
+
+/// Width of a still picture in pixels: that of a page.
+const STILL_WIDTH: usize = 1_200;
+
 /// Draws a flame graph; `None` when there is no weight.
-pub fn svg(folded: &Folded, title: &str, unit: &str, direction: Direction) -> Option<String> {
+pub fn svg(folded: &Folded, title: &str, unit: &str, direction: Direction, form: Form) -> Option<String> {
     let lines = wide_enough(&drawable(folded));
     if lines.is_empty() {
         return None;
@@ -42,6 +54,10 @@ pub fn svg(folded: &Folded, title: &str, unit: &str, direction: Direction) -> Op
     options.deterministic = true;
     if direction == Direction::Down {
         options.direction = flamegraph::Direction::Inverted;
+    }
+    if form == Form::Still {
+        options.no_javascript = true;
+        options.image_width = Some(STILL_WIDTH);
     }
     let mut svg = Vec::new();
     flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), &mut svg).ok()?;
@@ -179,7 +195,18 @@ mod tests {
     }
 
     fn draw(stacks: &[(String, u64)], title: &str, unit: &str) -> Option<String> {
-        super::svg(&folded(stacks), title, unit, Direction::Up)
+        super::svg(&folded(stacks), title, unit, Direction::Up, Form::Interactive)
+    }
+
+    #[test]
+    fn a_still_picture_has_names_that_fit_and_no_script() {
+        let name = format!("crate::module::{}", "long_name_".repeat(40));
+        let stacks = folded(&[(format!("main;{name}"), 1), (format!("main;wide"), 99)]);
+        let svg = super::svg(&stacks, "CPU", "samples", Direction::Up, Form::Still).unwrap();
+        assert!(!svg.contains("<script") && !svg.contains("onload"), "{}", &svg[..600]);
+        assert!(svg.contains("width=\"1200\"") && svg.contains(">wide</text>"));
+        // The whole name stands in the title of its box alone.
+        assert_eq!(svg.matches(&name[..60]).count(), 1);
     }
 
     #[test]
