@@ -61,7 +61,21 @@ pub fn svg(folded: &Folded, title: &str, unit: &str, direction: Direction, form:
     }
     let mut svg = Vec::new();
     flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), &mut svg).ok()?;
-    String::from_utf8(svg).ok()
+    let svg = String::from_utf8(svg).ok()?;
+    Some(if form == Form::Still { without_controls(svg) } else { svg })
+}
+
+/// Without what only a script could make use of, which inferno writes all the same.
+fn without_controls(svg: String) -> String {
+    let controls = [("<script", "</script>"), ("<text id=\"unzoom\"", "</text>"), ("<text id=\"search\"", "</text>")];
+    controls.iter().fold(svg.replace(" onload=\"init(evt)\"", ""), |mut svg, (start, end)| {
+        let from = svg.find(start);
+        let to = from.and_then(|from| Some(from + svg[from..].find(end)? + end.len()));
+        if let (Some(from), Some(to)) = (from, to) {
+            svg.replace_range(from..to, "");
+        }
+        svg
+    })
 }
 
 /// A stack that can be drawn: its root with the separator or empty, what is above it, weight.
