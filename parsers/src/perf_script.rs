@@ -5,7 +5,7 @@
 //! text behind the address, which never changes what the frame is, and parsed only where that is new.
 
 use crate::evidence::{Claims, Evidence, Parsed, Profile, ProfileKind, ProfileThread, When};
-use crate::interned::Names;
+use crate::interned::{Fingerprint, Fingerprints};
 use crate::lines::{LineNo, Lines, decimal, hexadecimal, rsplit_once, split_once, words};
 use crate::off_cpu::{self, Switch, Switches, Wait};
 use crate::perf_frames::{FrameLines, behind_address};
@@ -425,7 +425,7 @@ struct Reader<'a> {
     open: Option<OpenSample<'a>>,
     frames: Vec<FrameId>,
     /// Distinct callers by the texts of their lines, and their frames.
-    callers: Names,
+    callers: Fingerprints,
     caller_frames: Vec<FrameId>,
     caller_ends: Vec<usize>,
     texts: Vec<u8>,
@@ -451,7 +451,7 @@ impl<'a> Reader<'a> {
             raw: RawFrames::default(),
             open: None,
             frames: Vec::new(),
-            callers: Names::default(),
+            callers: Fingerprints::default(),
             caller_frames: Vec::new(),
             caller_ends: Vec::new(),
             texts: Vec::new(),
@@ -494,12 +494,15 @@ impl<'a> Reader<'a> {
         let mut texts = std::mem::take(&mut self.texts);
         if let Some(sample) = FrameLines::take(lines.rest(), &mut texts) {
             self.plain_frame(sample.innermost, tables);
-            let known = self.callers.find(&texts).unwrap_or_else(|| {
+            let fingerprint = Fingerprint::of(&texts);
+            let known = self.callers.get(fingerprint).unwrap_or_else(|| {
                 sample.callers.split(|byte| *byte == b'\n').for_each(|line| self.plain_frame(line, tables));
                 self.caller_frames.extend_from_slice(&self.frames[1..]);
                 self.caller_ends.push(self.caller_frames.len());
                 self.frames.truncate(1);
-                self.callers.index_of(&texts)
+                let index = self.caller_ends.len() as u32 - 1;
+                self.callers.insert(fingerprint, index);
+                index
             });
             let start = known.checked_sub(1).map_or(0, |before| self.caller_ends[before as usize]);
             self.frames.extend_from_slice(&self.caller_frames[start..self.caller_ends[known as usize]]);
