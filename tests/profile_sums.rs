@@ -146,10 +146,11 @@ fn of_cpuprofile(text: &str) -> Sums {
 }
 
 fn near(a: &Sums, b: &Sums) -> bool {
-    let same = |((a, x), (b, y)): ((&String, &(u64, f64)), (&String, &(u64, f64)))| {
-        a == b && x.0 == y.0 && (x.1 - y.1).abs() <= 1e-9 * x.1.abs().max(1.0)
+    let same = |event: &String| {
+        let (one, other) = (a[event], b.get(event).copied().unwrap_or_default());
+        one.0 == other.0 && (one.1 - other.1).abs() <= 1e-9 * one.1.abs().max(1.0)
     };
-    a.len() == b.len() && a.iter().zip(b).all(same)
+    a.len() == b.len() && a.keys().all(same)
 }
 
 #[test]

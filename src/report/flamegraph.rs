@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn a_still_picture_has_names_that_fit_and_no_script() {
         let name = format!("crate::module::{}", "long_name_".repeat(40));
-        let stacks = folded(&[(format!("main;{name}"), 1), (format!("main;wide"), 99)]);
+        let stacks = folded(&[(format!("main;{name}"), 1), ("main;wide".to_owned(), 99)]);
         let svg = super::svg(&stacks, "CPU", "samples", Direction::Up, Form::Still).unwrap();
         assert!(!svg.contains("<script") && !svg.contains("onload"), "{}", &svg[..600]);
         assert!(svg.contains("width=\"1200\"") && svg.contains(">wide</text>"));
