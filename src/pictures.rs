@@ -7,14 +7,14 @@ use crate::passes::hotspots::kind_word;
 use crate::passes::reason;
 use crate::report::folded::{Builder, Folded};
 use crate::report::{flamegraph, units};
-use postmortem_parsers::evidence::Snapshot;
+use postmortem_parsers::evidence::{Profile, Snapshot};
 
 /// The files of one profile or dump.
 #[derive(Debug)]
 pub struct Picture {
     /// What its file names begin with.
     pub lead: String,
-    /// The dump's path in the bundle, which its file names tell too; empty for a profile.
+    /// What its file names tell too: the path of a dump in the bundle, the name of a thread; empty for a whole profile.
     pub path: String,
     /// What stands above the graph.
     pub title: String,
@@ -34,19 +34,21 @@ impl Picture {
 
     /// The flame graph; `None` where there is nothing to draw.
     pub fn svg(&self) -> Option<String> {
-        flamegraph::svg(&self.folded, &self.title, &self.unit, flamegraph::Direction::Up)
+        flamegraph::svg(&self.folded, &self.title, &self.unit, flamegraph::Direction::Up, flamegraph::Form::Interactive)
     }
 }
 
-/// All pictures of a case: profiles first, then dumps, in the order of the report. One at a time: those of a large
-/// profile are large.
+/// Threads, by name, of a profile that have a picture of their own.
+const MOST_THREADS: usize = 3;
+/// A thread with a smaller share of its profile has none.
+const LEAST_SHARE: f64 = 0.05;
+/// Profiles whose threads have pictures of their own.
+const MOST_PROFILES: usize = 4;
+
+/// All pictures of a case: profiles first, each with its busiest threads, then dumps, in the order of the report. One
+/// at a time: those of a large profile are large.
 pub fn all(case: &Case) -> impl Iterator<Item = Picture> {
-    let profiles = case.profiles.iter().enumerate().map(|(index, placed)| {
-        let lead = profile_id(index, kind_word(placed.what.kind), &placed.what.event);
-        let title = format!("{} ({})", placed.what.event, case.path(placed.artifact));
-        let folded = stacks::folded(&case.tables, &placed.what, Naming::MARKED);
-        Picture { lead, path: String::new(), title, unit: placed.what.unit.clone(), folded }
-    });
+    let profiles = case.profiles.iter().enumerate().flat_map(|(index, placed)| of_profile(case, index, placed));
     let dumps = case.snapshots.iter().enumerate().map(|(index, placed)| {
         let path = case.path(placed.artifact);
         let lead = format!("{:02}-threads", case.profiles.len() + index + 1);
@@ -54,6 +56,31 @@ pub fn all(case: &Case) -> impl Iterator<Item = Picture> {
         Picture { lead, path: path.to_owned(), title, unit: "threads".to_owned(), folded: snapshot(case, placed) }
     });
     profiles.chain(dumps)
+}
+
+/// The whole profile, then its busiest threads where it has threads of several names.
+fn of_profile(case: &Case, index: usize, placed: &Placed<Profile>) -> Vec<Picture> {
+    let profile = &placed.what;
+    let (path, unit) = (case.path(placed.artifact), &profile.unit);
+    let lead = profile_id(index, kind_word(profile.kind), &profile.event);
+    let folded = stacks::folded(&case.tables, profile, Naming::MARKED);
+    let several = index < MOST_PROFILES && folded.root_count() > 1;
+    let roots = if several { folded.heaviest_roots(LEAST_SHARE) } else { Vec::new() };
+    let threads = roots.into_iter().take(MOST_THREADS).enumerate().map(|(nth, root)| {
+        let name = folded.root(root);
+        let title = format!("{} of {name} ({path})", profile.event);
+        Picture {
+            lead: format!("{lead}-{}", nth + 1),
+            path: name.to_owned(),
+            title,
+            unit: unit.clone(),
+            folded: folded.of_root(root),
+        }
+    });
+    let threads: Vec<Picture> = threads.collect();
+    let title = format!("{} ({path})", profile.event);
+    let whole = Picture { lead, path: String::new(), title, unit: unit.clone(), folded };
+    std::iter::once(whole).chain(threads).collect()
 }
 
 /// The stacks of a dump below the reasons why their threads wait.

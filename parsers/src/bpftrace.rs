@@ -81,7 +81,7 @@ fn frame(text: &[u8], tables: &mut Tables) -> FrameId {
         Some((function, offset)) if !function.is_empty() && decimal(offset).is_some() => function,
         _ => text,
     };
-    let frame = Frame { function: tables.name(function), module: tables.name(module), ..Frame::default() };
+    let frame = Frame { function: tables.symbol(function), module: tables.name(module), ..Frame::default() };
     tables.frame(frame)
 }
 

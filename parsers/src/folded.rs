@@ -122,12 +122,12 @@ fn python_thread(frame: &[u8]) -> IResult<&[u8], i64> {
 }
 
 /// A frame with the mark of its kind or, in Python, its source: `do_futex_[k]`, `validate (rules.py:3)`.
-fn frame(text: &[u8], tables: &mut Tables) -> FrameId {
+pub(crate) fn frame(text: &[u8], tables: &mut Tables) -> FrameId {
     let marks = [(&b"_[k]"[..], FrameKind::Kernel), (b"_[j]", FrameKind::Jit), (b"_[i]", FrameKind::Inlined)];
     let marked = marks.iter().find_map(|(mark, kind)| Some((text.strip_suffix(*mark)?, *kind)));
     let (text, kind) = marked.unwrap_or((text, FrameKind::User));
     let (function, file, line) = python_source(text).unwrap_or((text, b"", 0));
-    let frame = Frame { function: tables.name(function), file: tables.name(file), line, kind, ..Frame::default() };
+    let frame = Frame { function: tables.symbol(function), file: tables.name(file), line, kind, ..Frame::default() };
     tables.frame(frame)
 }
 

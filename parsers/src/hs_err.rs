@@ -276,7 +276,7 @@ fn native_frame(text: &[u8], tables: &mut Tables) -> Option<FrameId> {
     let name = rsplit_once(symbol, b"+0x").map_or(symbol, |(name, _)| name);
     // `operator()` keeps its name.
     let end = memchr(b'(', name).filter(|at| *at > 0 && !name[..*at].ends_with(b"operator")).unwrap_or(name.len());
-    let function = tables.name(if name.is_empty() { b"[unknown]" } else { &name[..end] });
+    let function = tables.symbol(if name.is_empty() { b"[unknown]" } else { &name[..end] });
     let module = tables.name(object);
     Some(tables.frame(Frame { function, module, kind: FrameKind::Native, ..Frame::default() }))
 }

@@ -1,8 +1,9 @@
 //! Interned texts and lists of numbers, in few large allocations.
 
 use hashbrown::HashTable;
-use rustc_hash::FxHasher;
+use rustc_hash::{FxHashMap, FxHasher};
 use std::hash::{Hash, Hasher};
+use twox_hash::XxHash3_128;
 
 fn hash_of<T: Hash + ?Sized>(value: &T) -> u64 {
     let mut hasher = FxHasher::default();
@@ -81,36 +82,33 @@ impl<T: Copy + Eq + Hash> Interned<T> {
         self.table.insert_unique(hash, entry, |entry| entry.hash);
         index
     }
+}
 
-    fn clear(&mut self) {
-        self.items.clear();
-        self.ends.clear();
-        self.table.clear();
+/// What texts stand for, by 128 bits of hash in place of the texts: a look-up touches memory once. That two of a
+/// billion texts are taken for one has a chance of one in 10^20.
+#[derive(Default)]
+pub(crate) struct Fingerprints {
+    known: FxHashMap<u128, u32>,
+}
+
+/// Stands for a text.
+#[derive(Clone, Copy)]
+pub(crate) struct Fingerprint(u128);
+
+impl Fingerprint {
+    pub(crate) fn of(text: &[u8]) -> Self {
+        Fingerprint(XxHash3_128::oneshot(text))
     }
 }
 
-/// What texts seen of late stand for. Bounded: when it is full it begins anew.
-#[derive(Default)]
-pub(crate) struct RecentBytes {
-    texts: Names,
-    values: Vec<u32>,
-}
-
-impl RecentBytes {
-    const ROOM: usize = 4 << 20;
-
+impl Fingerprints {
     /// What a text stands for, where it is known.
-    pub(crate) fn get(&self, text: &[u8]) -> Option<u32> {
-        self.texts.find(text).map(|index| self.values[index as usize])
+    pub(crate) fn get(&self, text: Fingerprint) -> Option<u32> {
+        self.known.get(&text.0).copied()
     }
 
     /// Keeps what a text that is not known stands for.
-    pub(crate) fn insert(&mut self, text: &[u8], value: u32) {
-        if self.texts.items.len() + text.len() > Self::ROOM {
-            self.texts.clear();
-            self.values.clear();
-        }
-        self.texts.index_of(text);
-        self.values.push(value);
+    pub(crate) fn insert(&mut self, text: Fingerprint, value: u32) {
+        self.known.insert(text.0, value);
     }
 }

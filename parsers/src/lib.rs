@@ -13,13 +13,16 @@ pub mod time;
 
 pub mod signals;
 
+mod async_profiler;
 mod bpftrace;
 mod cgroup_io;
 mod cgroup_memory;
 mod cmdline;
 mod columns;
 mod cpp_name;
+mod cpuprofile;
 mod csv_metrics;
+mod demangle;
 mod docker_inspect;
 mod docker_stats;
 mod environ;
@@ -63,7 +66,9 @@ mod openj9_javacore;
 pub mod over_time;
 mod padded;
 mod perf_frames;
+mod perf_report;
 mod perf_script;
+mod perf_trace;
 mod pmap;
 mod pprof;
 mod proc_cgroup;
@@ -86,6 +91,7 @@ mod series;
 mod smaps;
 mod socket_summary;
 mod socket_table;
+mod speedscope;
 mod strace;
 mod systemd_oomd;
 mod top;
@@ -194,7 +200,11 @@ pub static FORMATS: &[&dyn Format] = &[
     &java_dump_json::JavaDumpJson,
     &java_dump_file::JavaDumpFile,
     &ftrace::Ftrace,
+    &speedscope::Speedscope,
+    &cpuprofile::CpuProfile,
+    &perf_report::PerfReport,
     &perf_script::PerfScript,
+    &perf_trace::PerfTrace,
     &bpftrace::BpfTrace,
     &strace::Strace,
     &cgroup_memory::CgroupMemory,
@@ -230,6 +240,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &prometheus::Prometheus,
     &csv_metrics::CsvMetrics,
     &fd_listing::FdListing,
+    &async_profiler::AsyncProfiler,
     &folded::Folded,
     &environ::Environ,
     &cmdline::Cmdline,

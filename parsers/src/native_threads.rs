@@ -581,7 +581,7 @@ impl ReadThread {
         }
         let function = if line.function.is_empty() { &b"??"[..] } else { line.function };
         self.frames.push(Frame {
-            function: out.tables.name(function),
+            function: out.tables.symbol(function),
             file: out.tables.name(line.file),
             line: line.line,
             module: out.tables.name(line.module),

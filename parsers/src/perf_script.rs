@@ -5,7 +5,7 @@
 //! text behind the address, which never changes what the frame is, and parsed only where that is new.
 
 use crate::evidence::{Claims, Evidence, Parsed, Profile, ProfileKind, ProfileThread, When};
-use crate::interned::Names;
+use crate::interned::{Fingerprint, Fingerprints};
 use crate::lines::{LineNo, Lines, decimal, hexadecimal, rsplit_once, split_once, words};
 use crate::off_cpu::{self, Switch, Switches, Wait};
 use crate::over_time::OverTime;
@@ -263,7 +263,7 @@ fn frame(text: &[u8], tables: &mut Tables) -> FrameId {
         // The field `dsoff` puts the address into the dso as well.
         dso => (without_offset(dso), kind_of(dso)),
     };
-    let frame = Frame { function: tables.name(symbol), module: tables.name(module), kind, ..Frame::default() };
+    let frame = Frame { function: tables.symbol(symbol), module: tables.name(module), kind, ..Frame::default() };
     tables.frame(frame)
 }
 
@@ -294,7 +294,7 @@ fn without_offset(name: &[u8]) -> &[u8] {
     }
 }
 
-fn kind_of(dso: &[u8]) -> FrameKind {
+pub(crate) fn kind_of(dso: &[u8]) -> FrameKind {
     let file = memrchr(b'/', dso).map_or(dso, |slash| &dso[slash + 1..]);
     let kernel_module = [&b".ko"[..], b".ko.xz", b".ko.gz", b".ko.zst"].iter().any(|end| file.ends_with(end));
     if dso.starts_with(b"[JIT") || (file.starts_with(b"perf-") && file.ends_with(b".map")) || is_jitdump(file) {
@@ -338,7 +338,7 @@ fn base_event(event: &[u8]) -> &[u8] {
 }
 
 /// What the samples of an event measure, and the unit of their periods.
-fn meaning(event: &[u8], has_period: bool) -> (ProfileKind, String) {
+pub(crate) fn meaning(event: &[u8], has_period: bool) -> (ProfileKind, String) {
     let base = base_event(event);
     let kind = match base {
         b"cycles" | b"cpu-cycles" | b"cpu-clock" | b"task-clock" => ProfileKind::Cpu,
@@ -427,7 +427,7 @@ struct Reader<'a> {
     open: Option<OpenSample<'a>>,
     frames: Vec<FrameId>,
     /// Distinct callers by the texts of their lines, and their frames.
-    callers: Names,
+    callers: Fingerprints,
     caller_frames: Vec<FrameId>,
     caller_ends: Vec<usize>,
     texts: Vec<u8>,
@@ -453,7 +453,7 @@ impl<'a> Reader<'a> {
             raw: RawFrames::default(),
             open: None,
             frames: Vec::new(),
-            callers: Names::default(),
+            callers: Fingerprints::default(),
             caller_frames: Vec::new(),
             caller_ends: Vec::new(),
             texts: Vec::new(),
@@ -496,12 +496,15 @@ impl<'a> Reader<'a> {
         let mut texts = std::mem::take(&mut self.texts);
         if let Some(sample) = FrameLines::take(lines.rest(), &mut texts) {
             self.plain_frame(sample.innermost, tables);
-            let known = self.callers.find(&texts).unwrap_or_else(|| {
+            let fingerprint = Fingerprint::of(&texts);
+            let known = self.callers.get(fingerprint).unwrap_or_else(|| {
                 sample.callers.split(|byte| *byte == b'\n').for_each(|line| self.plain_frame(line, tables));
                 self.caller_frames.extend_from_slice(&self.frames[1..]);
                 self.caller_ends.push(self.caller_frames.len());
                 self.frames.truncate(1);
-                self.callers.index_of(&texts)
+                let index = self.caller_ends.len() as u32 - 1;
+                self.callers.insert(fingerprint, index);
+                index
             });
             let start = known.checked_sub(1).map_or(0, |before| self.caller_ends[before as usize]);
             self.frames.extend_from_slice(&self.caller_frames[start..self.caller_ends[known as usize]]);

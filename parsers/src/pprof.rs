@@ -9,6 +9,7 @@ use crate::evidence::{
 };
 use crate::lines::Lines;
 use crate::over_time::OverTime;
+use crate::perf_script::meaning;
 use crate::tables::{Frame, FrameId, FrameKind, StackId, Sym, Tables};
 use crate::{Format, Hint, Shape, Sniff};
 use rustc_hash::FxHashMap;
@@ -346,12 +347,13 @@ impl<'a> Message<'a> {
                 "goroutine" | "goroutineleak" | "threadcreate" => (ProfileKind::Threads, name.as_str()),
                 "inuse_objects" if position("inuse_space").is_some() => continue,
                 "alloc_objects" if position("alloc_space").is_some() => continue,
-                "samples" if position("cpu").or(position("wall")).is_some() => continue,
+                // They are counted with what stands beside them.
+                "samples" if names.len() > 1 && position(name) == Some(weight) => continue,
                 "contentions" if position("delay").is_some() => continue,
                 "samples" if self.period_type.is_some_and(|(name, _)| self.string(name) == b"cpu") => {
                     (ProfileKind::Cpu, "samples")
                 }
-                _ => (ProfileKind::Event, ""),
+                event => (meaning(event.as_bytes(), true).0, "samples"),
             };
             let leaks = name == "goroutineleak";
             has_snapshot |= leaks || name == "goroutine";
@@ -360,7 +362,7 @@ impl<'a> Message<'a> {
                 event: name.clone(),
                 unit: text(self.types[weight].1),
                 weight,
-                count: position(counter),
+                count: position(counter).or_else(|| position("samples")),
                 is_snapshot_of_leaks: (leaks || name == "goroutine").then_some(leaks),
             });
         }
@@ -477,7 +479,7 @@ impl Stacks {
                 continue;
             }
             frames.push(Frame {
-                function: tables.name(name),
+                function: tables.symbol(name),
                 file: tables.name(message.string(function.file)),
                 line: u32::try_from(place[2]).unwrap_or(0),
                 module,

@@ -181,7 +181,7 @@ fn read_frames(lines: &mut Lines<'_>, frames: &mut Vec<FrameId>, out: &mut Parse
                 inner.kind = FrameKind::Inlined;
             }
             last_address = address;
-            all.push(Frame { function: out.tables.name(without_hash(function)), ..Frame::default() });
+            all.push(Frame { function: out.tables.symbol(function), ..Frame::default() });
         } else if let (Some(place), Some(frame)) = (line.trim_ascii_start().strip_prefix(b"at "), all.last_mut())
             && line.starts_with(b"   ")
         {
@@ -220,14 +220,6 @@ fn frame(line: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
     match split_once(rest, b" - ") {
         Some((address, function)) if address.starts_with(b"0x") => Some((Some(address), function)),
         _ => Some((None, rest)),
-    }
-}
-
-/// A function without the hash that tells builds apart: `main::import::h652f814fbc609037`.
-fn without_hash(function: &[u8]) -> &[u8] {
-    match rsplit_once(function, b"::h") {
-        Some((name, hash)) if hash.len() == 16 && hash.iter().all(u8::is_ascii_hexdigit) => name,
-        _ => function,
     }
 }
 

@@ -402,7 +402,7 @@ fn frame(line: &[u8], tables: &mut Tables) -> Option<FrameId> {
     let (function, file, line) = source(trim(rest));
     let function = if matches!(function, b"" | b"<null>") { &b"??"[..] } else { without_parameters(function) };
     let module = tables.name(module);
-    let frame = Frame { function: tables.name(function), file: tables.name(file), line, module, ..Frame::default() };
+    let frame = Frame { function: tables.symbol(function), file: tables.name(file), line, module, ..Frame::default() };
     Some(tables.frame(frame))
 }
 

@@ -1,5 +1,6 @@
 //! Interned names, frames and stacks: a dump of 400,000 goroutines holds a few hundred distinct stacks.
 
+use crate::demangle::demangled;
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
 use std::hash::{Hash, Hasher};
@@ -106,6 +107,11 @@ impl Tables {
             Ok(text) => self.name_str(text),
             Err(_) => self.name_str(&String::from_utf8_lossy(bytes)),
         }
+    }
+
+    /// Interns the name of a function as a linker knows it: demangled.
+    pub fn symbol(&mut self, bytes: &[u8]) -> Sym {
+        self.name(&demangled(bytes))
     }
 
     /// Interns a name.

@@ -43,6 +43,8 @@ fn weight(profile: &Profile) -> f64 {
 
 /// Capture and, per event in the order of first sight, the number of its header lines.
 const PERF: &[(&str, &[(&str, u64)])] = &[
+    ("cpp-demangled/perf.script", &[("cpu-clock:pppH", 14)]),
+    ("cpp-mangled/perf.script", &[("cpu-clock:pppH", 14)]),
     ("cpp-symbols-and-lines/perf.script", &[("cpu-clock:pppH", 56)]),
     ("dso-with-parentheses/perf.script", &[("cpu-clock:pppH", 56)]),
     ("go-service/perf.script", &[("cpu-clock:pppH", 17)]),
@@ -56,6 +58,7 @@ const PERF: &[(&str, &[(&str, u64)])] = &[
     ("odd-names-system-wide/perf.script", &[("cpu-clock:pppH", 108)]),
     ("odd-names-two-events/perf.script", &[("page-faults", 5), ("context-switches", 26)]),
     ("rust-inv/perf.script", &[("cpu-clock:pppH", 43)]),
+    ("rust-inv-mangled/perf.script", &[("cpu-clock:pppH", 43)]),
     ("sched-switch-pool/perf.script", &[("sched:sched_switch", 60)]),
     ("sched-switch/perf.script", &[("sched:sched_switch", 1)]),
     ("side-events/perf.script", &[("cpu-clock:pppH", 1)]),
@@ -95,6 +98,19 @@ fn no_frame_of_a_capture_is_lost() {
         let recorded = profiles(&parsed).into_iter().filter(|profile| profile.kind != ProfileKind::OffCpu);
         let kept: usize = recorded.flat_map(|profile| &profile.rows).map(depth).sum();
         assert_eq!(kept, printed + inline, "{path}");
+    }
+}
+
+#[test]
+fn mangled_names_are_read_as_perf_demangles_them() {
+    for (mangled, demangled) in [("rust-inv-mangled", "rust-inv"), ("cpp-mangled", "cpp-demangled")] {
+        let stacks = |path: &str| {
+            let parsed = read(perf(), &sample(&format!("perf-script/{path}/perf.script")));
+            let rows = profiles(&parsed)[0].rows.iter();
+            rows.map(|row| (parsed.tables.functions(row.stack).map(str::to_owned).collect::<Vec<_>>(), row.samples))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(stacks(mangled), stacks(demangled), "{mangled}");
     }
 }
 

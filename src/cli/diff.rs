@@ -125,7 +125,7 @@ fn written(comparison: &Comparison<'_>, format: Format, args: &Args) -> String {
 }
 
 fn masked(text: String, wanted: bool, masks: impl Iterator<Item = Masks>) -> String {
-    if wanted { masks.fold(text, |text, mut masks| masks.masked(&text, false)) } else { text }
+    if wanted { masks.fold(text, |text, mut masks| masks.masked(&text)) } else { text }
 }
 
 fn write_folder(folder: &Path, comparison: &Comparison<'_>, text: &dyn Fn(Format) -> String) -> Result<()> {

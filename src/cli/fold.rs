@@ -3,7 +3,7 @@
 use crate::bundle;
 use crate::fold::stacks::{self, Naming};
 use crate::fold::{self, inferno, pprof, speedscope};
-use crate::report::flamegraph::{self, Direction};
+use crate::report::flamegraph::{self, Direction, Form};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use postmortem_parsers::evidence::ProfileRow;
@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   postmortem fold perf.script > stacks.folded
+  postmortem fold --format flamegraph --static perf.script > ticket.svg
   postmortem fold --format speedscope cpu.pb.gz > cpu.speedscope.json
   postmortem fold --compat inferno --all perf.script.gz > stacks.folded")]
 pub struct Args {
@@ -49,6 +50,9 @@ pub struct Args {
     /// Only samples of the threads of this name or id.
     #[arg(long, value_name = "NAME", conflicts_with = "compat")]
     thread: Option<String>,
+    /// A picture without a script, of one width and with names cut to their boxes, for tickets and documents.
+    #[arg(long = "static", conflicts_with = "compat")]
+    still: bool,
     /// What to write.
     #[arg(long, value_enum, default_value_t = FormatArg::Folded, conflicts_with = "compat")]
     format: FormatArg,
@@ -107,7 +111,8 @@ pub fn run(args: &Args) -> Result<u8> {
         FormatArg::Flamegraph | FormatArg::Icicle => {
             let folded = stacks::folded(&profiles.tables, &profile, naming);
             let direction = if args.format == FormatArg::Icicle { Direction::Down } else { Direction::Up };
-            let svg = flamegraph::svg(&folded, &title, &profile.unit, direction);
+            let form = if args.still { Form::Still } else { Form::Interactive };
+            let svg = flamegraph::svg(&folded, &title, &profile.unit, direction, form);
             out.write_all(svg.context("the profile has no weight")?.as_bytes())?;
         }
     }

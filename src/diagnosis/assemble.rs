@@ -59,15 +59,7 @@ pub fn report(
         regressions: Vec::new(),
         advice: advice(case, facts),
         next_captures: diagnosis.next_captures,
-        warnings: bundle
-            .warnings
-            .iter()
-            .map(|warning| Warning {
-                artifact: warning.artifact.clone(),
-                line: warning.line,
-                message: warning.message.clone(),
-            })
-            .collect(),
+        warnings: warnings(case, bundle, facts),
         not_checked: diagnosis.not_checked,
         subjects: subjects(case),
         checked: diagnosis.checked,
@@ -76,6 +68,21 @@ pub fn report(
         profiles: profiles::all(case),
         redaction: None,
     }
+}
+
+/// What the reader must know of the input: what was odd about it, and what profiles cannot tell.
+fn warnings(case: &Case, bundle: &Bundle, facts: &Facts) -> Vec<Warning> {
+    let odd = bundle.warnings.iter().map(|warning| Warning {
+        artifact: warning.artifact.clone(),
+        line: warning.line,
+        message: warning.message.clone(),
+    });
+    let unnamed = facts.of("unnamed").flat_map(|fact| &fact.cites).map(|cite| Warning {
+        artifact: Some(case.path(cite.place.artifact).to_owned()),
+        line: Some(cite.place.line).filter(|line| *line > 0),
+        message: cite.says.clone(),
+    });
+    odd.chain(unnamed).collect()
 }
 
 fn span((from, to): (i64, i64)) -> Span {

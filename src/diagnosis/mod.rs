@@ -11,6 +11,7 @@ use crate::bundle::Bundle;
 use crate::case::Case;
 use crate::passes::fact::{Fact, Facts};
 use crate::passes::names;
+use crate::passes::unnamed::CAUSES;
 use crate::patterns::{Outcome, Pattern, check, why_not};
 use crate::report::model::{Checked, Finding, NextCapture, NotChecked, RootCause, Severity, Verdict};
 use postmortem_parsers::evidence::Runtime;
@@ -74,7 +75,7 @@ pub fn diagnose(case: &Case, bundle: &Bundle, facts: &Facts, patterns: &[Pattern
         (false, false) if was_judged(case, facts) => Verdict::Healthy,
         _ => Verdict::Inconclusive,
     };
-    let next_captures = next_captures(case, &scored, verdict, &not_checked);
+    let next_captures = next_captures(case, facts, &scored, verdict, &not_checked);
     let root_causes = if loud { links::root_causes(&scored, &causes) } else { Vec::new() };
     let findings = scored.into_iter().map(|scored| scored.finding).collect();
     Diagnosis { verdict, root_causes, findings, checked, not_checked, next_captures }
@@ -168,9 +169,16 @@ fn still_grows(trend: &Fact) -> bool {
 }
 
 /// The captures that would settle what is open: those of weak findings first, then of what was not checked.
-fn next_captures(case: &Case, scored: &[Scored<'_>], verdict: Verdict, not_checked: &[NotChecked]) -> Vec<NextCapture> {
+fn next_captures(
+    case: &Case,
+    facts: &Facts,
+    scored: &[Scored<'_>],
+    verdict: Verdict,
+    not_checked: &[NotChecked],
+) -> Vec<NextCapture> {
     let open = || scored.iter().filter(|scored| scored.score < 7 && scored.finding.explained_by.is_none());
     let mut names: Vec<&str> = open().flat_map(|scored| &scored.pattern.settle).map(String::as_str).collect();
+    let seen = |runtime| case.snapshots.iter().any(|placed| placed.what.runtime == runtime);
     let read = |format: &str| case.artifacts.iter().any(|artifact| artifact.format == Some(format));
     let is_there = |name: &str| match name {
         "go-goroutines-again" | "java-threads-again" => case.snapshots.len() > 1,
@@ -180,18 +188,24 @@ fn next_captures(case: &Case, scored: &[Scored<'_>], verdict: Verdict, not_check
         name => open().any(|scored| matches!(&scored.pattern.needs[..], [only] if only == name)),
     };
     if verdict == Verdict::Inconclusive && names.is_empty() && !not_checked.is_empty() {
-        let seen = |runtime| case.snapshots.iter().any(|placed| placed.what.runtime == runtime);
-        names = match (seen(Runtime::Go), seen(Runtime::Java)) {
-            (true, _) => vec!["go-goroutines-again", "metrics", "proc-status"],
-            (_, true) => vec!["java-threads-again", "proc-status"],
-            _ => vec!["go-goroutines", "java-threads", "proc-status"],
+        names = match () {
+            () if seen(Runtime::Go) => vec!["go-goroutines-again", "metrics", "proc-status"],
+            () if seen(Runtime::Java) => vec!["java-threads-again", "proc-status"],
+            () if seen(Runtime::Python) || seen(Runtime::Native) => vec!["threads", "proc-status"],
+            () => vec!["go-goroutines", "java-threads", "proc-status"],
         };
     }
+    if seen(Runtime::Python) {
+        names.iter_mut().filter(|name| **name == "threads").for_each(|name| *name = "python-threads");
+    }
+    // A profile that cannot be read to its end is to be taken again in another way, whatever was found.
+    let named = |fact: &Fact| CAUSES.iter().find(|cause| fact.text("cause") == Some(cause.name));
+    names.extend(facts.of("unnamed").filter_map(named).map(|cause| cause.capture));
     let pid = case.subjects.first().and_then(|subject| subject.pids.last());
-    let mut seen = BTreeSet::new();
+    let mut said = BTreeSet::new();
     names
         .into_iter()
-        .filter(|name| seen.insert(*name))
+        .filter(|name| said.insert(*name))
         .filter_map(|name| Some((name, captures::get(name)?)))
         .map(|(name, capture)| {
             let command = match pid {

@@ -91,6 +91,30 @@ const JAVA_LIBRARY: &[&str] = &[
     "com.fasterxml.",
 ];
 
+/// Objects of the C and C++ libraries and of language runtimes: what they hold is nobody's own code. An object's name
+/// begins so.
+const LIBRARY_OBJECTS: &[&str] = &[
+    "libc.so",
+    "libc-2.",
+    "libm.so",
+    "libpthread",
+    "librt.so",
+    "libdl.so",
+    "ld-linux",
+    "ld-2.",
+    "ld-musl",
+    "libstdc++",
+    "libc++",
+    "libgcc_s",
+    "libgomp",
+    "libjemalloc",
+    "libtcmalloc",
+    "libjvm.so",
+    "libjli.so",
+    "libpython",
+    "[vdso]",
+];
+
 /// Native functions of the C library and of language runtimes.
 const NATIVE_LIBRARY: &[&str] = &[
     "__*",
@@ -141,9 +165,40 @@ const NATIVE_LIBRARY: &[&str] = &[
     "memeqbody*",
     "aeshashbody*",
     "gcWriteBarrier*",
+    "<&T as core::*",
+    "<*const *",
+    "<*mut *",
+    "<&*",
+    "<[*",
+    "<str as *",
+    "<u8 as *",
+    "<u32 as *",
+    "<u64 as *",
+    "<usize as *",
+    "<i32 as *",
+    "<i64 as *",
+    "<f64 as *",
+    "<T as *",
+    "<I as *",
+    "<F as *",
     "hashbrown::*",
     "<hashbrown::*",
-    "<&T as core::*",
+    "memchr::*",
+    "regex::*",
+    "regex_automata::*",
+    "regex_syntax::*",
+    "serde::*",
+    "serde_json::*",
+    "<serde_json::*",
+    "tokio::*",
+    "<tokio::*",
+    "rayon::*",
+    "rayon_core::*",
+    "parking_lot*",
+    "crossbeam*",
+    "futures_*",
+    "mio::*",
+    "hyper::*",
     "rust_*",
     "entry_SYSCALL*",
     "do_syscall*",
@@ -156,6 +211,10 @@ const NATIVE_LIBRARY: &[&str] = &[
     "void std::*",
     "[unknown]",
     "??",
+    "(garbage collector)",
+    "(program)",
+    "(idle)",
+    "(root)",
 ];
 
 /// Whether a function is the user's own code.
@@ -171,7 +230,17 @@ pub fn is_user(tables: &Tables, frame: FrameId, runtime: Runtime) -> bool {
         Runtime::Python => !is_python_library(tables.text(detail.file)),
         Runtime::Kernel => false,
         Runtime::Node => !tables.text(detail.file).starts_with("node:"),
-        Runtime::Native | Runtime::Unknown => is_user_unknown(function) && !function.is_empty(),
+        Runtime::Native | Runtime::Unknown => {
+            let (file, module) = (tables.text(detail.file), tables.text(detail.module));
+            let module = module.rsplit('/').next().unwrap_or(module);
+            if file.ends_with(".py") || file.starts_with("<frozen ") {
+                return !is_python_library(file);
+            }
+            !function.is_empty()
+                && !file.starts_with("node:")
+                && !LIBRARY_OBJECTS.iter().any(|object| module.starts_with(object))
+                && is_user_unknown(function)
+        }
     }
 }
 
@@ -296,7 +365,9 @@ pub fn is_user_java(function: &str) -> bool {
 
 /// A function of unknown language: not known to be a library's of any.
 fn is_user_unknown(function: &str) -> bool {
-    let slashed = function.replace('/', ".");
+    // A perf map may hold whole signatures: `int sun.nio.ch.EPoll.wait(int, long)`.
+    let name = function.split('(').next().unwrap_or(function);
+    let slashed = name.rsplit(' ').next().unwrap_or(name).replace('/', ".");
     !NATIVE_LIBRARY.iter().any(|pattern| super::glob::fits(pattern, function))
         && !JAVA_LIBRARY.iter().any(|prefix| slashed.starts_with(prefix))
         && (!looks_go(function) || is_user_go(function))

@@ -666,6 +666,34 @@ pub const KINDS: &[Kind] = &[
         ],
     },
     Kind {
+        name: "unnamed",
+        doc: "samples of a profile that hold code without a name or stacks that end too early; a tenth and more",
+        selectors: &["of", "cause"],
+        attributes: &[
+            a(
+                "of",
+                Type::Word(&["cpu", "off-cpu", "heap-inuse", "heap-alloc", "mutex", "block", "other"]),
+                "what was sampled",
+            ),
+            a("cause", Type::Word(super::unnamed::NAMES), "the likely cause"),
+            a("share", Type::Number, "share of the samples, 0..1"),
+        ],
+    },
+    Kind {
+        name: "idiom",
+        doc: "what a known costly idiom takes of a CPU profile; those of a twentieth and more",
+        selectors: &["of", "idiom"],
+        attributes: &[
+            a("of", Type::Word(&["cpu", "other"]), "what was sampled"),
+            a("idiom", Type::Word(super::idioms::NAMES), "which"),
+            a("share", Type::Number, "share of the samples on whose path it is, 0..1"),
+            a("samples", Type::Number, "samples of the profile"),
+            a("cpus", Type::Number, "CPUs that were in use on average, where the profile tells time and duration"),
+            a("caller", Type::Text, "the user function below which most of it is"),
+            a("caller_share", Type::Number, "share of it that is below the caller, 0..1"),
+        ],
+    },
+    Kind {
         name: "hot",
         doc: "the function that owns most of a profile",
         selectors: &["of"],
@@ -685,7 +713,7 @@ pub const KINDS: &[Kind] = &[
             a("samples", Type::Number, "samples"),
             a("broken", Type::Number, "share of stacks of one frame or none, 0..1"),
             a("unknown", Type::Number, "share of samples whose innermost frame has no name, 0..1"),
-            a("idiom", Type::Text, "known costly idiom on the path, if any"),
+            a("idiom", Type::Word(super::idioms::NAMES), "the costliest known idiom on the path, if any"),
             a("idiom_share", Type::Number, "share of samples on whose path it is, 0..1"),
             a("reason", Type::Word(REASONS), "off CPU: what most of the time is waited in"),
             a("reason_share", Type::Number, "share of the time off CPU that is waited in it, 0..1"),

@@ -103,6 +103,9 @@ pub fn state(case: &Case, facts: &mut Facts) {
             off_cpu(case, placed, facts);
         } else if let Some(fact) = hot(case, placed, &placed.what) {
             facts.push(fact);
+            if matches!(placed.what.kind, ProfileKind::Cpu | ProfileKind::Unknown | ProfileKind::Wall) {
+                state_idioms(case, placed, facts);
+            }
         }
     }
     for subject in case.subject_ids() {
@@ -192,7 +195,7 @@ fn innermost_users<'a>(case: &'a Case, profile: &Profile) -> BTreeMap<&'a str, (
 }
 
 /// Functions at the root of every stack of a thread.
-const ROOTS: &[&str] = &[
+pub(super) const ROOTS: &[&str] = &[
     "",
     "[unknown]",
     "runtime.goexit*",
@@ -241,9 +244,7 @@ fn hot(case: &Case, placed: &Placed<Profile>, profile: &Profile) -> Option<Fact>
     let culprits = owners(case, profile, shares);
     let mut fact = Fact::new("hot", placed.subject);
     fact.set("of", kind_word(placed.what.kind)).set("samples", shares.samples);
-    if placed.what.unit == "nanoseconds" && placed.what.span_s >= 1.0 {
-        fact.set("cpus", shares.total / 1e9 / placed.what.span_s);
-    }
+    fact.set_known("cpus", cpus(&placed.what, shares.total));
     fact.set("leaf", leaf).set("self", leaf_weight / shares.total);
     fact.set("broken", shares.broken / shares.total).set("unknown", shares.unknown / shares.total);
     if culprits.is_empty() {
@@ -287,16 +288,57 @@ fn hot(case: &Case, placed: &Placed<Profile>, profile: &Profile) -> Option<Fact>
         }
     }
     let kernel = shares.own.iter().filter(|(frame, _)| case.tables.get_frame(**frame).kind == FrameKind::Kernel);
-    fact.set("kernel_share", kernel.map(|(_, weight)| weight).sum::<f64>() / shares.total);
-    if let Some((idiom, share)) = idioms::most_costly(&case.tables, profile, shares.total) {
-        fact.set("idiom", idiom).set("idiom_share", share);
-        let says = format!("{} of the samples go to {idiom}", units::share(share));
+    let kernel = kernel.map(|(_, weight)| weight).sum::<f64>().max(0.0) / shares.total;
+    fact.set("kernel_share", kernel);
+    if kernel >= 0.3 && placed.what.kind == ProfileKind::Cpu {
+        let says = format!("{} of the samples are in the kernel", units::share(kernel));
         fact.cites.push(Cite::new(placed.artifact, placed.what.line, says));
+    }
+    for (nth, cost) in idioms::costs(&case.tables, profile, shares.total).iter().enumerate().take(3) {
+        let share = cost.weight / shares.total;
+        if share < 0.2 {
+            break;
+        }
+        if nth == 0 {
+            fact.set("idiom", cost.idiom).set("idiom_share", share);
+        }
+        fact.cites.push(Cite::new(placed.artifact, placed.what.line, says_of(case, cost, share)));
     }
     if placed.what.unit == "bytes" {
         fact.set("bytes", shares.total);
     }
     Some(fact)
+}
+
+fn says_of(case: &Case, cost: &idioms::Cost, share: f64) -> String {
+    let caller = cost.caller.filter(|(_, weight)| *weight * 2.0 >= cost.weight);
+    let below =
+        caller.map_or(String::new(), |(frame, _)| format!(", most of it below {}", case.tables.function(frame)));
+    format!("{} of the samples are in {}{below}", units::share(share), cost.idiom)
+}
+
+/// A fact for each known idiom of a CPU profile.
+fn state_idioms(case: &Case, placed: &Placed<Profile>, facts: &mut Facts) {
+    let profile = &placed.what;
+    let total: f64 = profile.rows.iter().map(|row| row.weight).sum();
+    for cost in idioms::costs(&case.tables, profile, total) {
+        let share = cost.weight / total;
+        let mut fact = Fact::new("idiom", placed.subject);
+        fact.set("of", kind_word(profile.kind)).set("idiom", cost.idiom).set("share", share);
+        fact.set("samples", profile.rows.iter().map(|row| row.samples).sum::<u64>());
+        fact.set_known("cpus", cpus(profile, total));
+        if let Some((caller, weight)) = cost.caller {
+            fact.set("caller", case.tables.function(caller)).set("caller_share", weight / cost.weight);
+            fact.sites.push(site(&case.tables, caller, "hot"));
+        }
+        fact.cites.push(Cite::new(placed.artifact, profile.line, says_of(case, &cost, share)));
+        facts.push(fact);
+    }
+}
+
+/// CPUs that were in use on average, where the profile tells time and duration.
+fn cpus(profile: &Profile, total: f64) -> Option<f64> {
+    (profile.unit == "nanoseconds" && profile.span_s >= 1.0).then(|| total / 1e9 / profile.span_s)
 }
 
 /// User functions that own the cost: those through which many samples pass and which are the innermost user code of

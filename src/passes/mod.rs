@@ -26,6 +26,7 @@ pub mod roles;
 pub mod shortages;
 pub mod tasks;
 pub mod threads;
+pub mod unnamed;
 pub mod waits;
 
 use crate::case::Case;
@@ -52,6 +53,7 @@ pub fn run(case: &Case, populations: &[Population<'_>], judged: &[measures::Judg
     exits::state(case, &mut facts);
     shortages::state(case, &mut facts);
     hotspots::state(case, &mut facts);
+    unnamed::state(case, &mut facts);
     facts
 }
 

@@ -45,7 +45,7 @@ pub fn svg(
         }
     }
     let lines: Vec<String> = lines.into_iter().map(|(line, was, is)| format!("{line} {was} {is}")).collect();
-    flamegraph::draw(&lines, title, unit, Direction::Up, width == Width::Before)
+    flamegraph::draw(&lines, title, unit, Direction::Up, flamegraph::Form::Interactive, width == Width::Before)
 }
 
 #[cfg(test)]

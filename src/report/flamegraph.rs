@@ -29,14 +29,33 @@ pub enum Direction {
     Down,
 }
 
+/// How a picture is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// In a browser: it fits the window, zooms and searches by its script.
+    Interactive,
+    /// In a ticket or document, which run no scripts: of one width, with names cut to their boxes.
+    Still,
+}
+
+/// Width of a still picture in pixels: that of a page.
+const STILL_WIDTH: usize = 1_200;
+
 /// Draws a flame graph; `None` when there is no weight.
-pub fn svg(folded: &Folded, title: &str, unit: &str, direction: Direction) -> Option<String> {
-    draw(&wide_enough(&drawable(folded)), title, unit, direction, false)
+pub fn svg(folded: &Folded, title: &str, unit: &str, direction: Direction, form: Form) -> Option<String> {
+    draw(&wide_enough(&drawable(folded)), title, unit, direction, form, false)
 }
 
 /// Draws lines; with two numbers each, the second gives the widths and what it is above the first the colours:
 /// red, or blue where they are `negated`.
-pub(super) fn draw(lines: &[String], title: &str, unit: &str, direction: Direction, negated: bool) -> Option<String> {
+pub(super) fn draw(
+    lines: &[String],
+    title: &str,
+    unit: &str,
+    direction: Direction,
+    form: Form,
+    negated: bool,
+) -> Option<String> {
     if lines.is_empty() {
         return None;
     }
@@ -49,9 +68,27 @@ pub(super) fn draw(lines: &[String], title: &str, unit: &str, direction: Directi
     if direction == Direction::Down {
         options.direction = flamegraph::Direction::Inverted;
     }
+    if form == Form::Still {
+        options.no_javascript = true;
+        options.image_width = Some(STILL_WIDTH);
+    }
     let mut svg = Vec::new();
     flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), &mut svg).ok()?;
-    String::from_utf8(svg).ok()
+    let svg = String::from_utf8(svg).ok()?;
+    Some(if form == Form::Still { without_controls(svg) } else { svg })
+}
+
+/// Without what only a script could make use of, which inferno writes all the same.
+fn without_controls(svg: String) -> String {
+    let controls = [("<script", "</script>"), ("<text id=\"unzoom\"", "</text>"), ("<text id=\"search\"", "</text>")];
+    controls.iter().fold(svg.replace(" onload=\"init(evt)\"", ""), |mut svg, (start, end)| {
+        let from = svg.find(start);
+        let to = from.and_then(|from| Some(from + svg[from..].find(end)? + end.len()));
+        if let (Some(from), Some(to)) = (from, to) {
+            svg.replace_range(from..to, "");
+        }
+        svg
+    })
 }
 
 /// A stack that can be drawn: its root with the separator or empty, what is above it, weight.
@@ -214,7 +251,18 @@ mod tests {
     }
 
     fn draw(stacks: &[(String, u64)], title: &str, unit: &str) -> Option<String> {
-        super::svg(&folded(stacks), title, unit, Direction::Up)
+        super::svg(&folded(stacks), title, unit, Direction::Up, Form::Interactive)
+    }
+
+    #[test]
+    fn a_still_picture_has_names_that_fit_and_no_script() {
+        let name = format!("crate::module::{}", "long_name_".repeat(40));
+        let stacks = folded(&[(format!("main;{name}"), 1), ("main;wide".to_owned(), 99)]);
+        let svg = super::svg(&stacks, "CPU", "samples", Direction::Up, Form::Still).unwrap();
+        assert!(!svg.contains("<script") && !svg.contains("onload"), "{}", &svg[..600]);
+        assert!(svg.contains("width=\"1200\"") && svg.contains(">wide</text>"));
+        // The whole name stands in the title of its box alone.
+        assert_eq!(svg.matches(&name[..60]).count(), 1);
     }
 
     #[test]

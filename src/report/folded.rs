@@ -3,6 +3,7 @@
 use super::text;
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 /// Weighted stacks, each once: by root (the process, thread or reason that all have as their outermost frame), then by
 /// the text of what is above.
@@ -10,7 +11,7 @@ use std::io::{self, Write};
 pub struct Folded {
     /// Roots with the separator behind; the empty one has none.
     roots: Vec<String>,
-    text: String,
+    text: Arc<String>,
     rows: Vec<Row>,
 }
 
@@ -38,6 +39,36 @@ impl Folded {
             builder.add(root, stack, weight);
         }
         builder.finish()
+    }
+
+    /// The roots that have most of the weight, at least so much of it each, the heaviest first.
+    pub fn heaviest_roots(&self, least_share: f64) -> Vec<u32> {
+        let mut weights = vec![0u128; self.roots.len()];
+        for row in &self.rows {
+            weights[row.root as usize] += u128::from(row.weight);
+        }
+        let total = weights.iter().sum::<u128>() as f64;
+        let mut roots: Vec<u32> = (0..self.roots.len() as u32)
+            .filter(|&root| !self.root(root).is_empty() && weights[root as usize] as f64 >= total * least_share)
+            .collect();
+        roots.sort_by_key(|&root| (std::cmp::Reverse(weights[root as usize]), root));
+        roots
+    }
+
+    /// How many roots there are.
+    pub fn root_count(&self) -> usize {
+        self.roots.len()
+    }
+
+    /// The name of a root.
+    pub fn root(&self, root: u32) -> &str {
+        self.roots[root as usize].trim_end_matches(';')
+    }
+
+    /// The stacks of one root alone.
+    pub fn of_root(&self, root: u32) -> Folded {
+        let rows = self.rows.iter().filter(|row| row.root == root).copied().collect();
+        Folded { roots: self.roots.clone(), text: Arc::clone(&self.text), rows }
     }
 
     /// Writes the text.
@@ -121,7 +152,7 @@ impl Builder {
         };
         let rows = rows.iter().map(place).collect();
         let roots = root_order.iter().map(|root| self.roots[*root].clone()).collect();
-        Folded { roots, text: self.text, rows }
+        Folded { roots, text: Arc::new(self.text), rows }
     }
 }
 
@@ -194,6 +225,21 @@ mod tests {
             ("", &["x"], 7),
         ];
         assert_eq!(folded(&lines), "x 7\np;main;a 1\np;main;b 42\n");
+    }
+
+    #[test]
+    fn a_root_stands_alone() {
+        let mut builder = Builder::default();
+        for (root, weight) in [("quiet", 1), ("busy", 90), ("", 40), ("mild", 9)] {
+            let (root, stack) = (builder.root(root), builder.stack([("main", "")].into_iter()));
+            builder.add(root, stack, weight);
+        }
+        let folded = builder.finish();
+        let heaviest = folded.heaviest_roots(0.05);
+        assert_eq!(heaviest.iter().map(|&root| folded.root(root)).collect::<Vec<_>>(), ["busy", "mild"]);
+        let mut out = Vec::new();
+        folded.of_root(heaviest[0]).write(&mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "busy;main 90\n");
     }
 
     #[test]

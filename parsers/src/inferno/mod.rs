@@ -8,7 +8,7 @@ mod frame;
 mod header;
 mod text;
 
-use crate::interned::{Names, RecentBytes, Sequences};
+use crate::interned::{Fingerprint, Fingerprints, Names, Sequences};
 use crate::perf_frames::{FrameLines, behind_address};
 use frame::Rules;
 use header::Header;
@@ -110,7 +110,7 @@ pub struct Folder {
     java: Vec<bool>,
     stacks: Sequences,
     /// Callers by the texts of their lines, those of Java processes apart.
-    recent: [RecentBytes; 2],
+    callers: [Fingerprints; 2],
     /// Weight by process, innermost line's frames and callers.
     counts: FxHashMap<(Process, Stack, Stack), u64>,
     open: Open,
@@ -132,7 +132,7 @@ impl Folder {
             processes: Names::default(),
             java: Vec::new(),
             stacks: Sequences::default(),
-            recent: Default::default(),
+            callers: Default::default(),
             counts: FxHashMap::default(),
             open: Open::default(),
             buffer: Vec::new(),
@@ -169,11 +169,12 @@ impl Folder {
     fn count_sample(&mut self, sample: &FrameLines<'_>, texts: &[u8]) -> usize {
         let Some(innermost) = self.frames_of(sample.innermost) else { return 0 };
         let java = usize::from(self.java[self.open.process as usize]);
-        let callers = match self.recent[java].get(texts) {
+        let texts = Fingerprint::of(texts);
+        let callers = match self.callers[java].get(texts) {
             Some(stack) => stack,
             None => {
                 let stack = self.callers_of(sample.callers);
-                self.recent[java].insert(texts, stack);
+                self.callers[java].insert(texts, stack);
                 stack
             }
         };
