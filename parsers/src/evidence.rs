@@ -252,6 +252,8 @@ pub struct Snapshot {
     pub stated_total: Option<u64>,
     /// It lists the synchronizers that its threads own (`jstack -l`): one that is on no list has no living owner.
     pub lists_owners: bool,
+    /// Locks whose owner, as the dump prints it, is none of its threads.
+    pub lost_locks: Vec<u64>,
     /// The text goes on in the next block of the artifact.
     pub open: bool,
     /// The text began in the block before.
@@ -772,6 +774,7 @@ impl Snapshot {
         self.deadlocks.extend(next.deadlocks);
         self.stated_total = self.stated_total.or(next.stated_total);
         self.lists_owners |= next.lists_owners;
+        self.lost_locks.extend(next.lost_locks);
         self.open = next.open;
         if next.completeness != Completeness::Unknown {
             self.completeness = next.completeness;

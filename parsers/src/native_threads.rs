@@ -493,6 +493,11 @@ impl Reader {
         }
     }
 
+    /// Whether all threads of the process are there: gdb numbers them from the highest down to 1.
+    fn is_whole(&self) -> bool {
+        self.threads.len() > 1 && self.threads.iter().any(|read| read.thread.id == 1)
+    }
+
     /// The thread that the signal of a core hit: the one that gdb stands in, which it numbers 1.
     fn mark_crashed(&mut self) -> Option<usize> {
         let is_lldb = self.snapshot.origin == "lldb";

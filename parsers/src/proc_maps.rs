@@ -58,7 +58,7 @@ impl Maps {
         self.has_program |= name.starts_with('/');
         let file = name.rsplit('/').next().unwrap_or(name);
         let told = match file {
-            "libjvm.so" | "libj9vm29.so" => Some("java"),
+            "libjvm.so" | "libj9vm29.so" | "java" => Some("java"),
             "node" | "nodejs" => Some("node"),
             "[anon]" if start == GO_ARENA => Some("go"),
             "libcoreclr.so" | "libmonosgen-2.0.so" | "libruby.so" | "libperl.so" | "beam.smp" => Some("other"),

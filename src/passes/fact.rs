@@ -353,6 +353,7 @@ pub const KINDS: &[Kind] = &[
             a("members", Type::Number, "threads in the cycle, the holder included"),
             a("waiters", Type::Number, "threads that wait for the same locks"),
             a("count", Type::Number, "threads stuck in it: members and waiters"),
+            a("locks", Type::Number, "distinct locks that they want, as the dump prints their addresses"),
             a("lock_sites", Type::Number, "distinct functions that wait for a lock"),
             a("holder_reason", Type::Word(REASONS), "what the holder does"),
             a("holder_site", Type::Text, "where the holder is"),

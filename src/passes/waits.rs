@@ -77,7 +77,7 @@ impl Wait {
         fact.set("count", stuck);
         let places: BTreeSet<&str> =
             lock_waiters.iter().filter_map(|k| k.stack.site).map(|f| case.tables.function(f)).collect();
-        fact.set("lock_sites", places.len());
+        fact.set("lock_sites", places.len()).set("locks", self.locks(census));
         fact.set_known("min_wait_s", lock_waiters.iter().filter_map(|k| k.thread.waited_s).min().map(f64::from));
         fact.set("moments", population.censuses.len());
         self.turnover(case, population, &places, &mut fact);
@@ -95,6 +95,15 @@ impl Wait {
         fact.sites = self.sites(case, census, population.runtime);
         self.cite(case, population, &lock_waiters, &mut fact);
         fact
+    }
+
+    /// How many locks they want, by the addresses that the dump prints.
+    fn locks(&self, census: &Census<'_>) -> usize {
+        let wanted = self.everybody().into_iter().filter_map(|index| {
+            let objects = census.placed.what.objects_of(census.threads[index].thread);
+            objects.iter().find(|object| object.role == ObjectRole::WaitsToLock).map(|object| object.object)
+        });
+        wanted.collect::<BTreeSet<u64>>().len()
     }
 
     fn turnover(&self, case: &Case, population: &Population<'_>, places: &BTreeSet<&str>, fact: &mut Fact) {
@@ -286,18 +295,17 @@ fn has_moved_on(case: &Case, census: &Census<'_>, waiter: usize, owner: usize) -
 /// The lock whose owner the lists name whenever it has one. Readers of a ReentrantReadWriteLock are on no list.
 const LISTED_LOCK: &str = ".ReentrantLock$";
 
-/// Locks for which threads wait and that no thread of a dump with lists of owners has.
+/// Locks for which threads wait and whose owner is gone: a dump with lists of owners has none, or prints one that is
+/// no thread of it.
 fn ownerless(case: &Case, census: &Census<'_>, wants: &[Option<u64>], owner_of: &HashMap<u64, usize>) -> Vec<Wait> {
     let snapshot = &census.placed.what;
     let mut by_lock: BTreeMap<u64, BTreeSet<usize>> = BTreeMap::new();
     for (index, wanted) in wants.iter().enumerate() {
-        let Some(wanted) = wanted.filter(|object| snapshot.lists_owners && !owner_of.contains_key(object)) else {
-            continue;
-        };
+        let Some(wanted) = wanted.filter(|object| !owner_of.contains_key(object)) else { continue };
         let mut objects = snapshot.objects_of(census.threads[index].thread).iter();
         let is_lock =
             objects.any(|object| object.object == wanted && case.tables.text(object.class).contains(LISTED_LOCK));
-        if is_lock {
+        if snapshot.lost_locks.contains(&wanted) || (snapshot.lists_owners && is_lock) {
             by_lock.entry(wanted).or_default().insert(index);
         }
     }

@@ -101,7 +101,8 @@ struct Held {
 /// Fills in the objects of all threads.
 pub(super) fn tie(reader: &mut Reader, out: &mut Parsed) {
     let wanted = wanted(reader);
-    let held = holders(reader, &wanted, out);
+    let (held, lost) = holders(reader, &wanted, out);
+    reader.snapshot.lost_locks = lost;
     for (index, read) in reader.threads.iter_mut().enumerate() {
         let objects = &mut reader.snapshot.objects;
         let first = objects.len() as u32;
@@ -145,8 +146,9 @@ fn wanted(reader: &Reader) -> Vec<Wanted> {
 }
 
 /// Ties the owners that were printed to the mutexes that are waited for.
-fn holders(reader: &Reader, wanted: &[Wanted], out: &mut Parsed) -> Vec<Held> {
-    let mut held: Vec<Held> = Vec::new();
+/// Who holds what, and the locks whose owner is no thread of the dump any more.
+fn holders(reader: &Reader, wanted: &[Wanted], out: &mut Parsed) -> (Vec<Held>, Vec<u64>) {
+    let (mut held, mut lost): (Vec<Held>, Vec<u64>) = Default::default();
     let mut loose: Vec<(LineNo, usize)> = Vec::new();
     for owner in &reader.owners {
         match owner {
@@ -156,11 +158,18 @@ fn holders(reader: &Reader, wanted: &[Wanted], out: &mut Parsed) -> Vec<Held> {
                 if let Some(holder) = reader.thread_of(*lwp) {
                     let frame = if holder == *thread { *frame } else { u16::MAX };
                     held.push(Held { thread: holder, address, class: want.class, frame });
+                } else if *lwp > 0 && reader.is_whole() {
+                    lost.push(address);
                 }
             }
             Owner::Printed { line, lwp, expression } => {
                 let Some(holder) = reader.thread_of(*lwp) else {
                     out.note(*line, format!("thread {lwp}, printed as the owner of a mutex, is not in the dump"));
+                    let want = match wanted {
+                        [only] => Some(only),
+                        _ => expression.as_deref().and_then(|text| named(text, wanted, &out.tables)),
+                    };
+                    lost.extend(want.filter(|_| reader.is_whole()).map(|want| want.address));
                     continue;
                 };
                 match expression.as_deref().and_then(|text| named(text, wanted, &out.tables)) {
@@ -171,7 +180,7 @@ fn holders(reader: &Reader, wanted: &[Wanted], out: &mut Parsed) -> Vec<Held> {
         }
     }
     held.extend(by_elimination(&loose, wanted, &held, out));
-    held
+    (held, lost)
 }
 
 impl Held {
