@@ -139,6 +139,17 @@ struct Pending<'a> {
     since: Option<f64>,
     /// When it was seen not to return: the process ended.
     until: Option<f64>,
+    /// It waits for a peer to answer: it connects, or the call before it sent something on the same descriptor.
+    asked: bool,
+}
+
+/// Calls that ask a peer for something.
+const SENDS: &[&[u8]] = &[b"send", b"sendto", b"sendmsg", b"sendmmsg", b"write", b"writev"];
+
+/// The descriptor that a call is about: `recvfrom(6, ..`, `poll([{fd=6, ..`.
+fn descriptor(arguments: &[u8]) -> Option<u64> {
+    let first = arguments.strip_prefix(b"[{fd=").unwrap_or(arguments);
+    decimal(&first[..first.iter().take_while(|byte| byte.is_ascii_digit()).count()])
 }
 
 /// A process or thread.
@@ -153,6 +164,8 @@ struct Task<'a> {
     /// It ended by itself, not with its process.
     ended: bool,
     gone: Option<String>,
+    /// The descriptor on which its last call sent something.
+    sent_on: Option<u64>,
 }
 
 /// The end of a process.
@@ -289,13 +302,13 @@ impl<'a> Log<'a> {
         let now = self.now;
         match read.event {
             Event::Begin { call, arguments } => {
-                self.task(pid).pending = Some(Pending { line: number, call, arguments, since: now, until: None });
+                self.begin(pid, number, call, arguments);
                 self.exits |= call == b"exit_group";
             }
             Event::Broken { call, arguments, child } => {
                 self.followed.insert(child);
                 self.broken = pid;
-                self.task(pid).pending = Some(Pending { line: number, call, arguments, since: now, until: None });
+                self.begin(pid, number, call, arguments);
             }
             Event::Rest { result, seconds } => {
                 if let Some(begun) = self.task(pid).pending.take() {
@@ -303,13 +316,19 @@ impl<'a> Log<'a> {
                 }
             }
             Event::Call { call, arguments, result, seconds } => {
-                let begun = Pending { line: number, call, arguments, since: now, until: None };
+                let begun = Pending { line: number, call, arguments, since: now, until: None, asked: false };
                 self.returned(pid, begun, result, seconds);
             }
             Event::Resumed { call, rest, result, seconds } => {
                 let known = self.task(pid).pending.take().filter(|pending| pending.call == call);
-                let mut begun =
-                    known.unwrap_or(Pending { line: number, call, arguments: rest, since: None, until: None });
+                let mut begun = known.unwrap_or(Pending {
+                    line: number,
+                    call,
+                    arguments: rest,
+                    since: None,
+                    until: None,
+                    asked: false,
+                });
                 begun.until = now;
                 self.returned(pid, begun, result, seconds);
             }
@@ -319,8 +338,16 @@ impl<'a> Log<'a> {
         }
     }
 
+    fn begin(&mut self, pid: u64, line: LineNo, call: &'a [u8], arguments: &'a [u8]) {
+        let since = self.now;
+        let task = self.task(pid);
+        let asked = call == b"connect" || (task.sent_on.is_some() && task.sent_on == descriptor(arguments));
+        task.pending = Some(Pending { line, call, arguments, since, until: None, asked });
+    }
+
     fn returned(&mut self, pid: u64, mut begun: Pending<'a>, result: &'a [u8], seconds: Option<f64>) {
         let Pending { call, arguments, .. } = begun;
+        self.task(pid).sent_on = descriptor(arguments).filter(|_| SENDS.contains(&call));
         let value = result.split(|byte| *byte == b' ').next().unwrap_or_default();
         if let Some(seconds) = seconds {
             let time = self.times.entry(call).or_default();
@@ -532,6 +559,7 @@ impl<'a> Log<'a> {
             attributes.push(("seconds", format!("{:.3}", (until - since).max(0.0))));
         }
         attributes.extend(task.gone.clone().map(|how| ("end", how)));
+        attributes.extend(pending.asked.then(|| ("asked", "true".to_owned())));
         let text = format!("{call}({arguments}");
         attributes.push(("args", arguments));
         let process = Some(task.process).filter(|process| *process > 0);

@@ -20,6 +20,7 @@ pub fn state(case: &Case, populations: &[Population<'_>], facts: &mut Facts) {
     }
     stalls(case, facts);
     reports(case, facts);
+    blocked_calls(case, facts);
     kills(case, facts);
 }
 
@@ -91,7 +92,6 @@ fn reports(case: &Case, facts: &mut Facts) {
             Some("lock-order-inversion") => "lock-order-inversion",
             Some("threads-created-not-ended") => "threads-not-ended",
             Some("thread-stacks-kept") => "stacks-kept",
-            Some("blocked-call") => "blocked-call",
             _ => continue,
         };
         let number = |name: &str| record.attribute(name).and_then(|text| text.parse::<f64>().ok());
@@ -111,6 +111,31 @@ fn reports(case: &Case, facts: &mut Facts) {
             }));
         }
         fact.cites.push(Cite::new(placed.artifact, record.line, record.text.clone()));
+        facts.push(fact);
+    }
+}
+
+/// System calls that did not return before the trace ended, by process and call.
+fn blocked_calls(case: &Case, facts: &mut Facts) {
+    let mut by_call: BTreeMap<(u32, &str, bool), Vec<&Placed<Record>>> = BTreeMap::new();
+    for placed in &case.records {
+        if placed.what.attribute("class") == Some("blocked-call")
+            && let Some(call) = placed.what.attribute("call")
+        {
+            let asked = placed.what.attribute("asked").is_some();
+            by_call.entry((placed.subject, call, asked)).or_default().push(placed);
+        }
+    }
+    for ((subject, call, asked), all) in by_call {
+        let mut fact = Fact::new("report", subject);
+        let seconds = all.iter().filter_map(|placed| placed.what.attribute("seconds")?.parse::<f64>().ok());
+        fact.set("kind", "blocked-call").set("call", call).set("count", all.len()).set("asked", asked);
+        fact.set("reason", super::reason::of_call(call)).set("site", call);
+        fact.set_known("seconds", seconds.reduce(f64::min));
+        fact.sites.push(Site { function: call.to_owned(), file: None, line: None, role: "blocked".into() });
+        for placed in all.iter().take(3) {
+            fact.cites.push(Cite::new(placed.artifact, placed.what.line, placed.what.text.clone()));
+        }
         facts.push(fact);
     }
 }

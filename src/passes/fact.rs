@@ -777,6 +777,12 @@ pub const KINDS: &[Kind] = &[
             a("late_share", Type::Number, "share of these that came in the second half of the trace, 0..1"),
             a("call", Type::Text, "system call"),
             a("reason", Type::Word(REASONS), "what that call waits for"),
+            a(
+                "asked",
+                Type::Flag,
+                "it connects, or the thread sent something on the same descriptor before: it waits for an answer",
+            ),
+            a("seconds", Type::Number, "how long the shortest of these calls has not returned"),
         ],
     },
     Kind {
