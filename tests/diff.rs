@@ -92,15 +92,9 @@ fn what_is_printed_follows_the_schema_to_the_field() {
     let validator = jsonschema::validator_for(&root).unwrap();
     let bundle = |name: &str| in_repository(&format!("samples/bundles/{name}"));
     let slow = recordings("slow").remove(0);
-    for (before, after) in [
-        (recordings("base").remove(0), slow),
-        (bundle("cartd-sessions.tar.gz"), bundle("cartd-sessions.tar.gz")),
-        (in_repository("tests/diff/SOURCE"), bundle("cartd-sessions.tar.gz")),
-    ] {
-        if name(&before) == "SOURCE" {
-            assert_eq!(diff(&[before.to_str().unwrap(), after.to_str().unwrap()], b"").0, 2);
-            continue;
-        }
+    for (before, after) in
+        [(recordings("base").remove(0), slow), (bundle("cartd-sessions.tar.gz"), bundle("cartd-sessions.tar.gz"))]
+    {
         let printed = json(&before, &after);
         let errors: Vec<String> = validator.iter_errors(&printed).map(|error| error.to_string()).collect();
         assert!(errors.is_empty(), "{errors:?}");

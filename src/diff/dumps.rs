@@ -50,7 +50,7 @@ pub fn diff(
             other.runtime == own.runtime && subjects.before(own.subject) == Some(other.subject)
         };
         let name = &after.0.subjects[own.subject as usize].name;
-        match left.iter().position(|other| fits(other)) {
+        match left.iter().position(fits) {
             Some(at) => all.push(pair((before.0, left.remove(at)), (after.0, own), name)),
             None => alone.push(format!("threads of {name} are only in AFTER")),
         }

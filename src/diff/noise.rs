@@ -175,16 +175,18 @@ pub fn exact(before: f64, after: f64, ratio: f64) -> f64 {
 }
 
 /// The ratio after : before that most functions agree on, as logarithm, with its variance: the cost of what did not
-/// change. Each function has a logarithm of its ratio, the variance of that, and a say.
+/// change. Each function has a logarithm of its ratio, the variance of that, and a say in the median from which it is
+/// told who agrees.
 pub fn common_ratio(functions: &[(f64, f64, f64)]) -> Option<(f64, f64)> {
-    // A function far from the candidate has no say in it: Tukey's weight, out to four deviations.
-    let say = |at: f64, &(log, variance, say): &(f64, f64, f64)| {
-        let far = (log - at).powi(2) / variance / 16.0;
-        if far < 1.0 { say * (1.0 - far).powi(2) } else { 0.0 }
-    };
-    let support = |at: f64| functions.iter().map(|function| say(at, function)).sum::<f64>();
-    let best = functions.iter().map(|function| function.0).max_by(|a, b| support(*a).total_cmp(&support(*b)))?;
-    let agreeing = || functions.iter().filter(|function| (function.0 - best).powi(2) < 9.0 * function.1);
+    let mut ordered = functions.to_vec();
+    ordered.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let half = ordered.iter().map(|function| function.2).sum::<f64>() / 2.0;
+    let mut said = 0.0;
+    let (middle, ..) = *ordered.iter().find(|function| {
+        said += function.2;
+        said >= half
+    })?;
+    let agreeing = || functions.iter().filter(|function| (function.0 - middle).powi(2) <= 6.25 * function.1);
     let precision: f64 = agreeing().map(|(_, variance, _)| 1.0 / variance).sum();
     let mean = agreeing().map(|(log, variance, _)| log / variance).sum::<f64>() / precision;
     mean.is_finite().then_some((mean, 1.0 / precision))

@@ -241,6 +241,76 @@ struct Rest {
     measured: bool,
 }
 
+impl Rest {
+    /// By these of the functions.
+    fn of(pair: &Pair<'_>, ratios: &[Ratio<'_>], counts: impl Fn(usize) -> bool) -> Rest {
+        let kept = ratios.iter().enumerate().filter(|(at, _)| counts(*at));
+        let kept: Vec<(f64, f64, f64)> = kept.map(|(_, ratio)| (ratio.log, ratio.variance, ratio.say)).collect();
+        match noise::common_ratio(&kept) {
+            Some((log, variance)) => Rest { log, variance, measured: true },
+            None => {
+                let whole = pair.after.whole.samples.max(1.0) / pair.before.whole.samples.max(1.0);
+                Rest { log: whole.ln(), variance: 0.0, measured: false }
+            }
+        }
+    }
+}
+
+/// A function with samples on both sides.
+struct Ratio<'m> {
+    own: (&'m Measure, &'m Measure),
+    /// After : before in samples, as logarithm, with its variance.
+    log: f64,
+    variance: f64,
+    /// Its weight in the median.
+    say: f64,
+    /// Samples on both sides.
+    samples: f64,
+}
+
+impl<'m> Ratio<'m> {
+    fn of(pair: &Pair<'_>, noise: &Noise<'_>, before: &'m Measure, after: &'m Measure) -> Option<Ratio<'m>> {
+        let (a, b) = (pair.before.whole.samples_of(before.weight), pair.after.whole.samples_of(after.weight));
+        let say = (before.weight / pair.before.whole.weight + after.weight / pair.after.whole.weight).sqrt();
+        let (log, variance) = (((b + 0.5) / (a + 0.5)).ln(), noise.variance(before, after));
+        (a + b >= FEWEST && a.min(b) >= 3.0).then_some(Ratio {
+            own: (before, after),
+            log,
+            variance,
+            say,
+            samples: a + b,
+        })
+    }
+}
+
+/// Takes the clearest change out of the yardstick, again and again, until none is left. Each function is held against
+/// all others, so that one that is large does not hide its own change by moving the yardstick.
+fn without_changed(pair: &Pair<'_>, noise: &Noise<'_>, ratios: &[Ratio<'_>]) -> Rest {
+    let mut changed = vec![false; ratios.len()];
+    // Most functions did not change, or nothing tells which did.
+    for _ in 0..(ratios.len() / 2).min(MOST_CHANGED) {
+        let mut tested: Vec<(usize, Tested<'_>)> = (0..ratios.len())
+            .filter(|&at| !changed[at])
+            .map(|at| {
+                let others = Rest::of(pair, ratios, |other| other != at && !changed[other]);
+                (at, test(pair, noise, &others, ratios[at].own.0, ratios[at].own.1))
+            })
+            .filter(|(_, tested)| is_tested(pair, tested))
+            .collect();
+        let corrected = noise::corrected(&tested.iter().map(|(_, tested)| tested.p).collect::<Vec<_>>());
+        tested.iter_mut().zip(corrected).for_each(|((_, tested), q)| tested.q = q);
+        let clearest = tested
+            .iter()
+            .filter(|(_, tested)| tested.change() != Change::Same)
+            .min_by(|(_, a), (_, b)| a.p.total_cmp(&b.p).then_with(|| b.excess.total_cmp(&a.excess)));
+        match clearest {
+            Some((at, _)) => changed[*at] = true,
+            None => break,
+        }
+    }
+    Rest::of(pair, ratios, |at| !changed[at])
+}
+
 fn judge<'m>(pair: &'m Pair<'_>) -> Judged<'m> {
     static NOTHING: Function = Function {
         own: Measure { weight: 0.0, blocks: Vec::new() },
@@ -255,29 +325,15 @@ fn judge<'m>(pair: &'m Pair<'_>) -> Judged<'m> {
     let of = |measure: fn(&Function) -> &Measure| sides.values().map(move |(a, b)| (measure(a), measure(b)));
     let owners = || sides.values().filter(|(a, b)| !a.library && !b.library).map(|(a, b)| (&a.own, &b.own));
     let mut noise = Noise::of(&before.whole, &after.whole, owners());
-    // Those with samples on both sides, with their ratio and its variance.
-    let logs: Vec<(f64, f64, f64, f64)> = owners()
-        .filter_map(|(a, b)| {
-            let (x, y) = (before.whole.samples_of(a.weight), after.whole.samples_of(b.weight));
-            let say = (a.weight / before.whole.weight + b.weight / after.whole.weight).sqrt();
-            (x + y >= FEWEST && x.min(y) >= 3.0)
-                .then(|| (((y + 0.5) / (x + 0.5)).ln(), noise.variance(a, b), say, x + y))
-        })
-        .collect();
-    let whole = (after.whole.samples.max(1.0) / before.whole.samples.max(1.0)).ln();
-    let agreed =
-        noise::common_ratio(&logs.iter().map(|&(log, variance, say, _)| (log, variance, say)).collect::<Vec<_>>());
-    let rest = Rest {
-        log: agreed.map_or(whole, |it| it.0),
-        variance: agreed.map_or(0.0, |it| it.1),
-        measured: agreed.is_some(),
-    };
-    let standardised: Vec<f64> = logs
+    let ratios: Vec<Ratio<'_>> = owners().filter_map(|(a, b)| Ratio::of(pair, &noise, a, b)).collect();
+    let rest = Rest::of(pair, &ratios, |_| true);
+    let standardised: Vec<f64> = ratios
         .iter()
-        .filter(|(.., samples)| *samples >= TELLING)
-        .map(|(log, variance, ..)| (log - rest.log) / (variance + rest.variance).sqrt())
+        .filter(|ratio| ratio.samples >= TELLING)
+        .map(|ratio| (ratio.log - rest.log) / (ratio.variance + rest.variance).sqrt())
         .collect();
     noise.inflation = noise::inflation(&standardised);
+    let rest = without_changed(pair, &noise, &ratios);
     let test = |measure: fn(&Function) -> &Measure| {
         let mut all: Vec<Tested<'m>> = of(measure).map(|(a, b)| test(pair, &noise, &rest, a, b)).collect();
         let enough: Vec<usize> = (0..all.len()).filter(|&at| is_tested(pair, &all[at])).collect();

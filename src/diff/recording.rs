@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 
 /// Bytes between two samples of Go's heap profiles, and of most others.
 const HEAP_PERIOD: f64 = 524_288.0;
+/// Folded numbers that are all larger than this are no counts.
+const SMALLEST_TIME: f64 = 10_000.0;
 /// Slots of time that a recording must have, for blocks that are made of them.
 const FEWEST_SLOTS: u64 = 2 * BLOCKS as u64;
 
@@ -146,7 +148,7 @@ fn independent_samples(case: &Case, profile: &Profile) -> f64 {
         // Folded numbers may be times: then the smallest is about one sample.
         ("samples", ProfileKind::Unknown) => {
             let smallest = rows(case, profile).map(|(_, row)| row.weight).fold(f64::INFINITY, f64::min);
-            if smallest >= 100.0 { weight / smallest } else { samples }
+            if smallest >= SMALLEST_TIME { weight / smallest } else { samples }
         }
         _ => samples,
     }
