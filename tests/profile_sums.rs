@@ -102,9 +102,9 @@ fn of_folded(text: &str) -> Sums {
         let mut last = row.rsplit(' ');
         let Some(value) = last.next().and_then(number) else { continue };
         if two {
-            add(&mut sums, "after", value as u64, value);
+            add(&mut sums, "samples, after", value as u64, value);
             let before = last.next().and_then(number).unwrap();
-            add(&mut sums, "before", before as u64, before);
+            add(&mut sums, "samples, before", before as u64, before);
         } else {
             add(&mut sums, "samples", value as u64, value);
         }
