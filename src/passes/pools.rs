@@ -33,7 +33,9 @@ pub fn state(case: &Case, population: &Population<'_>, facts: &mut Facts) {
     facts.looked_for("pool", population.subject);
     facts.looked_for("family", population.subject);
     waiters_for_resources(case, population, facts);
-    if population.runtime != Runtime::Go {
+    if population.runtime == Runtime::Go {
+        go_workers(case, population, facts);
+    } else {
         named_pools(case, population, facts);
         families(case, population, facts);
     }
@@ -215,6 +217,64 @@ fn named_pools(case: &Case, population: &Population<'_>, facts: &mut Facts) {
             view::waits(reason, false)
         );
         fact.cites.push(Cite::new(artifact, blocked[0].thread.line, says));
+        facts.push(fact);
+    }
+}
+
+/// Waits of Go for others of the program.
+const GO_WAITS: &[&str] = &["chan-send", "chan-receive", "select", "waitgroup", "cond"];
+
+/// The worker loop that a goroutine runs in, a method, and the method of the same type in which its task waits.
+fn inner_wait<'a>(case: &'a Case, known: &Known<'_>) -> Option<(&'a str, &'a str)> {
+    let frames = case.tables.stack_frames(known.thread.stack);
+    let user = frames.iter().filter(|&&frame| code::is_user(&case.tables, frame, Runtime::Go));
+    let functions: Vec<&str> = user.map(|&frame| case.tables.function(frame)).collect();
+    let inner = *functions.first()?;
+    let owner = code::receiver_type(inner)?;
+    let outer = functions.iter().rposition(|function| code::receiver_type(function) == Some(owner))?;
+    // Between the two stands the task: code of others.
+    let has_task = functions[1..outer.max(1)].iter().any(|function| code::receiver_type(function) != Some(owner));
+    (functions[outer] != inner && has_task && GO_WAITS.contains(&known.reason)).then_some((functions[outer], inner))
+}
+
+/// Goroutines in a worker loop, and those of them whose tasks wait.
+fn in_loop<'b>(case: &Case, census: &'b Census<'_>, name: &str) -> (usize, Vec<&'b Known<'b>>) {
+    let runs = |known: &&Known<'_>| case.tables.functions(known.thread.stack).any(|function| function == name);
+    let all: Vec<&Known<'_>> = census.threads.iter().filter(runs).collect();
+    let waits = |known: &&Known<'_>| {
+        let at_loop = known.stack.site.is_some_and(|frame| case.tables.function(frame) == name);
+        GO_WAITS.contains(&known.reason) && !at_loop && !known.is_idle()
+    };
+    (all.len(), all.into_iter().filter(waits).collect())
+}
+
+/// Workers of Go whose tasks wait, some of them for the very type whose loop runs them.
+fn go_workers(case: &Case, population: &Population<'_>, facts: &mut Facts) {
+    let latest = population.latest();
+    let mut loops: BTreeMap<(&str, &str), Vec<&Known<'_>>> = BTreeMap::new();
+    for known in &latest.threads {
+        if let Some(place) = inner_wait(case, known) {
+            loops.entry(place).or_default().push(known);
+        }
+    }
+    for ((name, site), on_pool) in loops {
+        let (size, blocked) = in_loop(case, latest, name);
+        let mut fact = Fact::new("pool", population.subject);
+        fact.set("name", name).set("kind", "threads").set("runtime", "go").set("self_wait", true);
+        fact.set("size", size).set("blocked", blocked.len()).set("count", blocked.len());
+        fact.set("blocked_share", blocked.len() as f64 / size.max(1) as f64);
+        fact.set("reason", on_pool[0].reason).set("site", site).set("sleeping", false);
+        common(case, population, &on_pool, &mut fact);
+        if population.censuses.len() > 1 {
+            turnover(&in_loop(case, population.first(), name).1, &blocked, &mut fact);
+        }
+        let artifact = latest.placed.artifact;
+        let says = format!("{} of {size} goroutines in {name} are in {} at {site}", on_pool.len(), on_pool[0].reason);
+        fact.cites.push(Cite::new(artifact, on_pool[0].thread.line, says));
+        if let Some(other) = blocked.iter().find(|known| inner_wait(case, known).is_none()) {
+            let says = format!("the other {} wait inside their tasks", blocked.len() - on_pool.len());
+            fact.cites.push(Cite::new(artifact, other.thread.line, says));
+        }
         facts.push(fact);
     }
 }
