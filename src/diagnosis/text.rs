@@ -52,7 +52,11 @@ fn write(name: &str, form: &str, value: &Value) -> String {
             let form = match form {
                 "" if name.ends_with("_bytes") || name == "bytes" => "bytes",
                 "" if name.ends_with("_s") && !name.contains("per") => "duration",
-                "" if name.contains("share") || matches!(name, "orphans" | "persisted" | "total" | "self") => "percent",
+                "" if name.contains("share")
+                    || matches!(name, "of_growth" | "orphans" | "persisted" | "total" | "self") =>
+                {
+                    "percent"
+                }
                 other => other,
             };
             match form {

@@ -294,6 +294,11 @@ pub const KINDS: &[Kind] = &[
             a("frames", Type::List, "functions of the largest stack, innermost first"),
             a("count", Type::Number, "how many"),
             a("companions", Type::Number, "of these, threads of another role that belong to the others one by one"),
+            a(
+                "seen",
+                Type::Number,
+                "of these, in the one dump that there is; the others came after it, as the process's count tells",
+            ),
             a("share", Type::Number, "share of all threads, 0..1"),
             a("prev", Type::Number, "how many in the first snapshot"),
             a("growth", Type::Number, "count less prev"),

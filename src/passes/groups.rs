@@ -113,11 +113,18 @@ pub fn account_for_growth(facts: &mut Facts) {
         .filter(|(.., delta)| *delta >= 10.0)
         .collect();
     for group in facts.all.iter_mut().filter(|fact| fact.kind == "group") {
-        let (Some(runtime), Some(count)) = (group.text("runtime"), group.number("count")) else { continue };
+        let (Some(runtime), Some(count)) = (group.text("runtime").map(str::to_owned), group.number("count")) else {
+            continue;
+        };
+        let runtime = runtime.as_str();
         let counted = counts_of(runtime);
         let grew = growing.iter().find(|(subject, signal, _)| *subject == group.subject && signal == counted);
-        if let Some((.., delta)) = grew {
+        if let Some(&(.., delta)) = grew {
             group.set("of_growth", (count / delta).min(1.0));
+            // A single dump may be older than the last sample: what came since then stands there too.
+            if runtime == "native" && group.number("moments") == Some(1.0) && count >= delta * 0.9 {
+                group.set("seen", count).set("count", count.max(delta));
+            }
         }
     }
 }
