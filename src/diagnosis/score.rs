@@ -1,7 +1,7 @@
 //! Integer decibans: a prior and, per evidence family, the strongest for and the strongest against. Families add,
 //! members of one do not.
 
-use super::text::fill;
+use super::text::{fill, in_words_of};
 use crate::bundle::{Artifact, Bundle};
 use crate::case::{Case, SubjectId};
 use crate::passes::fact::{Cite, Fact, Facts, Value};
@@ -152,7 +152,7 @@ impl<'a> Scored<'a> {
                     if pattern.count_of.is_some() { anchor.text("reason").map(str::to_owned) } else { None }
                 }),
                 count: pattern.count_of.as_ref().and(count),
-                count_of: pattern.count_of.clone(),
+                count_of: pattern.count_of.as_deref().map(|noun| in_words_of(noun, anchor).into_owned()),
                 sites,
                 evidence,
                 against,

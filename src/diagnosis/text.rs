@@ -2,6 +2,7 @@
 
 use crate::passes::fact::{Fact, Value};
 use crate::report::{units, view};
+use std::borrow::Cow;
 
 /// Replaces `{name}` by the attribute of that name, written for people: `_bytes` with a binary unit, `_s` as a
 /// duration, shares as percent. `{name:form}` forces a form: bytes, duration, percent, number;
@@ -19,13 +20,21 @@ pub fn fill(template: &str, fact: &Fact) -> String {
         let inside = &rest[open + 1..open + close];
         let (name, form) = inside.split_once(':').unwrap_or((inside, ""));
         match fact.attributes.get(name) {
-            Some(value) => out.push_str(&write(name, form, value)),
+            Some(value) => out.push_str(&write(name, &in_words_of(form, fact), value)),
             None => out.push('?'),
         }
         rest = &rest[open + close + 1..];
     }
     out.push_str(rest);
     out
+}
+
+/// What patterns of all runtimes say of threads, in the word of the runtime that a fact is of.
+pub fn in_words_of<'a>(text: &'a str, fact: &Fact) -> Cow<'a, str> {
+    match fact.text("runtime") {
+        Some("go") => Cow::Owned(text.replace("thread", "goroutine")),
+        _ => Cow::Borrowed(text),
+    }
 }
 
 /// The names that a template uses.

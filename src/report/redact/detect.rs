@@ -338,17 +338,7 @@ impl Detector {
     /// All values of a text, those found first winning over others at their place.
     fn spans(&self, text: &str) -> Vec<Span> {
         let mut found = Found { text, spans: Vec::new() };
-        for form in FORMS.iter() {
-            found.all(form, Kind::Secret, |_| true);
-        }
-        user_info(&mut found);
-        pairs(&mut found);
-        found.all(&EMAIL, Kind::Email, is_email);
-        found.all(&MAC, Kind::Mac, |_| true);
-        addresses(&mut found);
-        for form in HOSTS.iter() {
-            found.all(form, Kind::Host, |it| is_somebody(it) && !is_number(it));
-        }
+        told_by_form(&mut found, true);
         self.domains(&mut found);
         for form in USERS.iter() {
             found.all(form, Kind::User, is_somebody);
@@ -393,20 +383,9 @@ fn spans_of_name(name: &str) -> Vec<Span> {
     if name.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.' | b':')) {
         return found.spans;
     }
-    for form in FORMS.iter() {
-        found.all(form, Kind::Secret, |_| true);
-    }
-    user_info(&mut found);
     // `Token::operator==` is a function.
-    if !name.contains("::") && (name.contains(['=', '?', '"']) || name.contains(" -")) {
-        pairs(&mut found);
-    }
-    found.all(&EMAIL, Kind::Email, is_email);
-    found.all(&MAC, Kind::Mac, |_| true);
-    addresses(&mut found);
-    for form in HOSTS.iter() {
-        found.all(form, Kind::Host, |it| is_somebody(it) && !is_number(it));
-    }
+    let has_pairs = !name.contains("::") && (name.contains(['=', '?', '"']) || name.contains(" -"));
+    told_by_form(&mut found, has_pairs);
     for it in DOMAIN.find_iter(name) {
         // No language has functions with a hyphen; modules stand before a slash.
         let ending = it.as_str().rsplit('.').next().unwrap_or("");
@@ -568,4 +547,22 @@ fn is_random(word: &str) -> bool {
     let changes = bytes.windows(2).filter(|pair| class(pair[0]) != class(pair[1])).count();
     let slashes = count(|byte| *byte == b'/');
     small >= 3 && capital >= 3 && digits >= 2 && changes * 3 >= bytes.len() && slashes * 8 < bytes.len()
+}
+
+/// What values tell by their own form, without anything that was learned: secrets, addresses, hosts. `has_pairs`: names
+/// may stand before their values.
+fn told_by_form(found: &mut Found<'_>, has_pairs: bool) {
+    for form in FORMS.iter() {
+        found.all(form, Kind::Secret, |_| true);
+    }
+    user_info(found);
+    if has_pairs {
+        pairs(found);
+    }
+    found.all(&EMAIL, Kind::Email, is_email);
+    found.all(&MAC, Kind::Mac, |_| true);
+    addresses(found);
+    for form in HOSTS.iter() {
+        found.all(form, Kind::Host, |it| is_somebody(it) && !is_number(it));
+    }
 }
